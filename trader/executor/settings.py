@@ -1,0 +1,28 @@
+"""`executor:` of conf.yaml: limits, patience and cool-downs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trader.model.setting import setting
+
+
+@dataclass(frozen=True)
+class ExecutorSettings:
+    gross_cap: int = setting(1000, "Most YES + NO held, also if every open order filled. Above it the desk only reduces.",
+                             unit="shares", low=10, high=10_000_000, env="GROSS_CAP")
+    max_position: int = setting(500, "Most |YES - NO|, also if every open order filled. At it the desk quotes one side.",
+                                unit="shares", low=5, high=10_000_000, env="MAX_POSITION")
+    grow_step: int = setting(10, "A resting order is replaced to grow only if by this much: keeps its place in the queue.",
+                             unit="shares", low=0, high=100_000)
+    cooldown_ms: int = setting(3000, "Nothing is placed for this long after a cancel-all is complete.", unit="ms", low=0, high=600_000)
+    caution_ms: int = setting(10_000, "CAUTION for this long after a cool-down.", unit="ms", low=0, high=600_000)
+    cancel_unconfirmed_ms: int = setting(5000, "A cancel without an answer this long leads to cancel-all.", unit="ms",
+                                         low=500, high=60_000)
+    place_unanswered_ms: int = setting(3000, "A place without an answer this long, counted from when it was sent, leads to "
+                                       "cancel-all.", unit="ms", low=500, high=60_000)
+    error_burst: int = setting(5, "Refused or failed requests within ten seconds that stop quoting for a cool-down.",
+                               low=1, high=1000)
+    inbox_limit: int = setting(1000, "Unread letters beyond which everything is cancelled.", low=10, high=1_000_000)
+    shutdown_s: float = setting(20.0, "Longest wait at the end for the venue to confirm that nothing is open.", unit="s",
+                                low=1, high=30)

@@ -1,0 +1,84 @@
+"""Everything that reaches the executor, most urgent first. Nothing in it is ever shed."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+from enum import IntEnum
+from typing import NamedTuple
+
+from trader.model.event import (
+    Command,
+    Control,
+    ExecutorEvent,
+    Fill,
+    MailWaiting,
+    MarketChange,
+    OrderUpdate,
+    UserFeedDown,
+    UserFeedUp,
+)
+
+
+class Rank(IntEnum):
+    STOP = 0         # stop, cancel-all
+    TRUTH = 1        # fills and order events of the user stream
+    RESULT = 2       # gateway answers
+    CONTROL = 3
+    INTENT = 4       # the mailbox rang
+
+
+class Letter(NamedTuple):
+    """Ordered by (rank, arrival). Arrival is unique, so the heap never compares two events."""
+
+    rank: Rank
+    arrival: int
+    event: ExecutorEvent
+
+
+_RANK_OF: dict[type, Rank] = {
+    Fill: Rank.TRUTH,
+    OrderUpdate: Rank.TRUTH,
+    UserFeedUp: Rank.TRUTH,
+    UserFeedDown: Rank.STOP,
+    MarketChange: Rank.CONTROL,
+    MailWaiting: Rank.INTENT,
+}
+_URGENT = frozenset({Command.STOP, Command.CANCEL_ALL, Command.PAUSE})
+
+
+class ExecutorInbox:
+    """Writers: feeds, gateway, markets, control, supervisor. Reader: executor. Grows; `crowded` calls the guard."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._letters: queue.PriorityQueue[Letter] = queue.PriorityQueue()
+        self._arrival = itertools.count()            # next() is one C call: unique across threads
+        self._limit = limit
+
+    def put(self, event: ExecutorEvent) -> None:     # any thread
+        self._letters.put(Letter(rank_of(event), next(self._arrival), event))
+
+    def ring(self, urgent: bool) -> None:            # strategy thread, through the mailbox
+        self._letters.put(Letter(Rank.STOP if urgent else Rank.INTENT, next(self._arrival), MailWaiting()))
+
+    def get(self, timeout_s: float) -> Letter | None:        # executor thread; its parking spot
+        try:
+            return self._letters.get(timeout=timeout_s) if timeout_s > 0 else self._letters.get_nowait()
+        except queue.Empty:
+            return None
+
+    @property
+    def depth(self) -> int:
+        return self._letters.qsize()
+
+    @property
+    def crowded(self) -> bool:
+        """More letters wait than the limit: cancel everything and stop quoting until they are read."""
+        return self.depth > self._limit
+
+
+def rank_of(event: ExecutorEvent) -> Rank:
+    """Fills before results before control; stop and cancel-all before everything. Results are the default."""
+    if isinstance(event, Control):
+        return Rank.STOP if event.command in _URGENT else Rank.CONTROL
+    return _RANK_OF.get(type(event), Rank.RESULT)

@@ -1,0 +1,1 @@
+"""Immutable nouns that cross threads. No I/O, no clock, no threads; imports only `trader.errors`."""

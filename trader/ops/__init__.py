@@ -1,0 +1,1 @@
+"""What an operator sees and does: stats, thread dumps, the control socket."""

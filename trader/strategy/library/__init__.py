@@ -1,0 +1,1 @@
+"""One file a strategy. Each is a pure function of a StrategyView."""

@@ -1,0 +1,148 @@
+"""What a venue fills in. Everything behind these Protocols is wire knowledge; everything before them knows no venue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from trader.model.event import Answer, Fill, OrderUpdate, Outcome
+from trader.model.market import Market
+from trader.model.order import OrderSpec
+from trader.model.units import MoneyMicro, PriceBp, SizeMicro
+
+# --- market data ----------------------------------------------------------------------------------------------------
+
+
+class BookDump(NamedTuple):
+    """A whole book of one token. Replaces whatever was there. Order of levels is not relied on."""
+
+    token_id: str
+    bids: tuple[tuple[PriceBp, SizeMicro], ...]
+    asks: tuple[tuple[PriceBp, SizeMicro], ...]
+    tick_bp: PriceBp | None          # None: unchanged (a post-trade dump does not say)
+    venue_ms: int
+    hash: str
+
+
+class LevelChange(NamedTuple):
+    """One level of one token: the size is the new absolute size, 0 removes it.
+
+    `bid_bp` and `ask_bp` are the venue's own top after the whole update: a free integrity check. None: that side is empty.
+    """
+
+    token_id: str
+    is_bid: bool
+    price_bp: PriceBp
+    size_micro: SizeMicro
+    bid_bp: PriceBp | None
+    ask_bp: PriceBp | None
+    venue_ms: int
+    hash: str
+
+
+class TickChange(NamedTuple):
+    """The price grid changed: drop the book and wait for a dump."""
+
+    token_id: str
+    tick_bp: PriceBp
+
+
+class TopOnly(NamedTuple):
+    """The venue's own top of one token. Only checks, never builds a book."""
+
+    token_id: str
+    bid_bp: PriceBp | None
+    ask_bp: PriceBp | None
+    venue_ms: int
+
+
+class Pong(NamedTuple):
+    """The answer to our probe."""
+
+
+class Ignored(NamedTuple):
+    """A known or unknown event that no book needs. Counted by name."""
+
+    name: str
+
+
+BookEvent = BookDump | LevelChange | TickChange | TopOnly | Pong | Ignored
+
+
+class MarketStream(Protocol):
+    """Pure: builds the frames to send, reads the frames received. Owned by the feed's thread."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def ping(self) -> str: ...
+    def hello(self, tokens: Sequence[str]) -> list[str]:
+        """Text frames that open a fresh connection with these tokens."""
+        ...
+    def change(self, add: Sequence[str], remove: Sequence[str]) -> list[str]:
+        """Text frames that change the subscription of an open connection."""
+        ...
+    def decode(self, frame: bytes) -> list[BookEvent]:
+        """One frame, which may hold several events. Raises WireError on what it cannot read."""
+        ...
+
+
+class UserStream(Protocol):
+    """Our orders and trades. Pure, owned by the feed's thread."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def ping(self) -> str: ...
+    def hello(self, markets: Sequence[Market]) -> list[str]: ...
+    def change(self, add: Sequence[Market], remove: Sequence[Market]) -> list[str]: ...
+    def decode(self, frame: bytes) -> list[Fill | OrderUpdate | Pong | Ignored]:
+        """Only our own legs. Raises WireError on what it cannot read."""
+        ...
+
+
+# --- markets --------------------------------------------------------------------------------------------------------
+
+
+class Discovery(Protocol):
+    """Finds windows. Blocking, with deadlines; used by the `markets` thread only. Raises ConnectionLost or WireError."""
+
+    def windows(self, series_id: int, now_ms: int) -> list[Market]:
+        """Windows of a series that have not closed, by close time. Those that cannot be traded are left out."""
+        ...
+    def by_slug(self, slug: str) -> Market | None: ...
+    def close(self) -> None: ...
+
+
+# --- orders ---------------------------------------------------------------------------------------------------------
+
+
+class SignedOrder(NamedTuple):
+    """Ready to send. `order_id` is the venue's own id of it and equals what VenueRules.order_id said."""
+
+    order_id: str
+    body: bytes
+
+
+class OrderClient(Protocol):
+    """One connection to the venue's account interface. One a gateway thread; not shared.
+
+    Never raises for what a venue may do: timeouts, lost connections and refusals come back as an Outcome.
+    """
+
+    def warm(self) -> None:
+        """Opens the connection before the first order needs it. A failure is not an error yet."""
+        ...
+    def sign(self, order_id: str, order: OrderSpec) -> SignedOrder: ...
+    def place(self, orders: Sequence[SignedOrder]) -> tuple[Answer, ...]: ...
+    def cancel(self, order_ids: Sequence[str]) -> tuple[Answer, ...]: ...
+    def cancel_market(self, condition_id: str) -> tuple[Outcome, tuple[str, ...], int]:
+        """(outcome, ids cancelled now, retry_after_ms)."""
+        ...
+    def read_order(self, order_id: str) -> tuple[Outcome, OrderUpdate | None]: ...
+    def read_open_orders(self, condition_id: str) -> tuple[Outcome, tuple[OrderUpdate, ...]]: ...
+    def read_fills(self, condition_id: str, after_s: int) -> tuple[Outcome, tuple[Fill, ...]]: ...
+    def read_balances(self, token_ids: Iterable[str], protocol: str) -> tuple[Outcome, MoneyMicro, tuple[tuple[str, int], ...]]:
+        """(outcome, collateral, (token, size) pairs)."""
+        ...
+    def close(self) -> None: ...
