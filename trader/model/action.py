@@ -60,3 +60,10 @@ class ReadBalances(NamedTuple):
 
 
 Request = PlaceOrders | CancelOrders | CancelMarket | ReadOrder | ReadOpenOrders | ReadFills | ReadBalances
+
+
+class Flight(NamedTuple):
+    """What a gateway thread is sending right now: an answer can be late only after its request left."""
+
+    places: bool
+    sent_ns: int             # monotonic

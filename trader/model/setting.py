@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 
 class Limits(NamedTuple):
@@ -64,6 +64,12 @@ class Secret:
 
     def __repr__(self) -> str:
         return "***"
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self                      # immutable; dataclasses.asdict copies every value
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: the text would stand in clear. Pass the name of its variable or file instead.")
 
     def reveal(self) -> str:
         return self._text

@@ -19,11 +19,15 @@ BP_PER_CENT = 100
 MICRO = 1_000_000
 
 _MAX_MEMO = 20_000          # 10_001 prices exist in canonical form; the rest is slack for "0.50"-style spellings
+_MAX_TEXT = 100             # a uint256 has 78 digits; int() itself raises ValueError beyond 4_300, which nobody catches
 _price_memo: dict[str, PriceBp] = {}
 
 
 def scaled_int(text: str, digits: int, what: str) -> int:
     """'12.5', 2 -> 1_250. Raises WireError on anything but plain decimal text that fits `digits` exactly."""
+    if len(text) > _MAX_TEXT:
+        raise WireError(f"{what} {text[:40]!r}… has {len(text)} characters, at most {_MAX_TEXT} can be a number.",
+                        remedy="Check the venue's changelog for a new format.")
     whole, _, fraction = text.partition(".")
     sign = -1 if whole.startswith("-") else 1
     body = whole[1:] if sign < 0 else whole
@@ -47,8 +51,11 @@ def price_bp_from_wire(text: str) -> PriceBp:
 
 
 def size_micro_from_wire(text: str) -> SizeMicro:
-    """'100.09' shares -> 100_090_000. The venue's base unit has six decimals."""
-    return SizeMicro(scaled_int(text, 6, "size"))
+    """'100.09' shares -> 100_090_000. The venue's base unit has six decimals. Never negative: 0 removes a level."""
+    size_micro = SizeMicro(scaled_int(text, 6, "size"))
+    if size_micro < 0:
+        raise WireError(f"size {text!r} is negative.", remedy="Check the venue's changelog for a new format.")
+    return size_micro
 
 
 def money_micro_from_wire(text: str) -> MoneyMicro:

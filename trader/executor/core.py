@@ -1,0 +1,205 @@
+"""The executor's decisions: `step` for each event, `settle` once a cycle. No clock, no thread, no I/O (design §7)."""
+
+from __future__ import annotations
+
+from trader.executor import guards, sweep, truth
+from trader.executor.legs import Leg, legs_of
+from trader.executor.orders import Tracked
+from trader.executor.planner import plan
+from trader.executor.state import Chore, Now, Session, State, View
+from trader.model.action import PlaceOrders
+from trader.model.event import (
+    BalancesRead,
+    CancelMarketResult,
+    CancelResult,
+    Command,
+    Control,
+    ExecutorEvent,
+    Fill,
+    FillsRead,
+    MailWaiting,
+    MarketChange,
+    OpenOrdersRead,
+    OrderRead,
+    OrderUpdate,
+    PlaceResult,
+    UserFeedDown,
+    UserFeedUp,
+)
+from trader.model.intent import QuoteIntent
+from trader.model.market import Market
+from trader.model.order import OrderSpec
+from trader.model.units import MICRO
+
+_UPKEEP_NS = 1_000_000_000
+_TRADES_LATE_NS = 2_000_000_000      # an order filled this long ago and its trades were not shown: read them
+
+
+def step(state: State, event: ExecutorEvent | QuoteIntent, now: Now) -> None:
+    """Applies one letter. What follows from it is decided once a cycle, in `settle`, except what must not wait."""
+    state.now = now
+    match event:
+        case QuoteIntent():
+            state.intent = event
+        case Fill():
+            truth.on_fill(state, event)
+        case OrderUpdate():
+            truth.on_order_update(state, event)
+        case PlaceResult():
+            truth.on_place_result(state, event)
+        case CancelResult():
+            truth.on_cancel_result(state, event)
+        case CancelMarketResult():
+            sweep.on_cancel_market(state, event)
+        case OpenOrdersRead():
+            sweep.on_listing(state, event)
+            for row in event.orders:
+                truth.on_order_update(state, row)
+        case OrderRead():
+            truth.on_order_read(state, event)
+        case FillsRead():
+            truth.on_fills_read(state, event)
+        case BalancesRead():
+            truth.on_balances_read(state, event)
+        case UserFeedUp():
+            _on_user_up(state, event)
+        case UserFeedDown():
+            state.user_up = False
+        case MarketChange():
+            _on_market_change(state, event.market)
+        case Control():
+            _on_control(state, event)
+        case MailWaiting():
+            pass                                 # the role has taken the intent already
+
+
+def settle(state: State, view: View, now: Now, limits: guards.Limits) -> None:
+    """Once a cycle: what is due, which guards are in force, whether a cancel-all is complete, and what to place and cancel."""
+    guards.count_time(state, now)
+    state.now = now
+    while (chore := state.due()) is not None:
+        _do(state, *chore)
+    if now.ns >= state.upkeep_ns:
+        _upkeep(state)
+    guards.enforce(state, view, limits)
+    if sweep.advance(state):
+        _after_sweep(state)
+    if state.sweep is None and state.session is Session.ACTIVE:
+        _replan(state, view)
+
+
+def _replan(state: State, view: View) -> None:
+    """The newest intent always takes effect in the end: whatever held a slot up, the next cycle compares again."""
+    market, intent = state.market, state.intent
+    if market is None:
+        return
+    legs: list[Leg] = []
+    if intent is not None and intent.condition_id == market.condition_id:
+        legs, state.residual_micro = legs_of(intent.quotes, state.mode, market, state.holdings(), state.caps)
+    book = view.book.yes if view.book is not None and view.book.condition_id == market.condition_id else None
+    held = frozenset(slot for slot, until_ns in state.held_until_ns.items() if until_ns > state.now.ns)
+    wanted = plan(legs, state.orders.live(), state.orders.exposed(), state.holdings(), state.caps, book, held,
+                  state.settings.grow_step * MICRO)
+    sweep.cancel(state, [order.order_id for order in wanted.cancel])
+    for start in range(0, len(wanted.place), state.rules.max_batch):
+        _place(state, market, wanted.place[start : start + state.rules.max_batch])
+
+
+def _place(state: State, market: Market, legs: list[Leg]) -> None:
+    """Gives each leg its id, tracks it, and asks for all of them in one request."""
+    batch = []
+    for leg in legs:
+        spec = OrderSpec(market.condition_id, leg.token_id, leg.side, leg.price_bp, leg.size_micro, state.next_salt(),
+                         state.now.ms, market.protocol, market.neg_risk)
+        order_id = state.rules.order_id(spec)
+        state.orders.add(Tracked(order_id, spec, leg.slot, state.epoch, state.now.ns))
+        batch.append((order_id, spec))
+    state.counts["placed"] += len(batch)
+    state.placed_since_proof = True
+    state.actions.append(PlaceOrders(state.next_seq(), state.epoch, tuple(batch)))
+
+
+def _do(state: State, chore: Chore, key: str) -> None:
+    """One chore whose deadline has come. Each first looks whether it still matters."""
+    order = state.orders.get(key)
+    match chore:
+        case Chore.ASK if order is not None:
+            truth.ask(state, order)
+        case Chore.CANCEL if order is not None and not order.done and not order.cancelling:
+            sweep.cancel(state, [key])
+        case Chore.CANCEL_MARKET:
+            sweep.repeat_cancel_market(state, key)
+        case Chore.LIST:
+            sweep.repeat_listing(state, key)
+        case Chore.BALANCES:
+            truth.read_balances(state)
+
+
+def _upkeep(state: State) -> None:
+    """Once a second: trades that the stream may have missed, and orders that ended long ago."""
+    state.upkeep_ns = state.now.ns + _UPKEEP_NS
+    late = any(o.done and state.now.ns - o.done_ns > _TRADES_LATE_NS for o in state.orders.exposed())
+    if late or state.fills_wanted:
+        truth.read_fills(state)
+    state.orders.forget(state.now.ns)
+
+
+def _on_user_up(state: State, event: UserFeedUp) -> None:
+    """Nothing is replayed: after a return, cancel everything again and read what was missed."""
+    returned = state.user_generation > 0
+    state.user_up, state.user_generation = True, event.generation
+    if returned and state.market is not None:
+        sweep.begin(state, "user_feed_returned", cools_down=True)
+        state.fills_wanted = True
+        truth.read_fills(state)
+
+
+def _on_market_change(state: State, target: Market | None) -> None:
+    """Cancel and verify, in both markets: in the new one an earlier run may have left something."""
+    if state.session in (Session.STOPPING, Session.STOPPED):
+        return
+    if state.session is Session.ACTIVE and target is not None and state.market is not None \
+            and target.condition_id == state.market.condition_id:
+        state.market = target                    # same market, new tick or minimum size
+        return
+    state.session, state.target = Session.ROLL, target
+    sweep.begin(state, "boot" if state.market is None else "roll", cools_down=False,
+                also=(target.condition_id,) if target else ())
+
+
+def _on_control(state: State, control: Control) -> None:
+    match control.command:
+        case Command.STOP:
+            if state.session not in (Session.STOPPING, Session.STOPPED):
+                state.session = Session.STOPPING
+                sweep.begin(state, "stop", cools_down=False)
+        case Command.CANCEL_ALL:
+            sweep.begin(state, "command", cools_down=True)
+        case Command.PAUSE:
+            state.paused = control.reason
+        case Command.RESUME:
+            state.paused = None
+
+
+def _after_sweep(state: State) -> None:
+    if state.session is Session.STOPPING:
+        state.session = Session.STOPPED
+    elif state.session is Session.ROLL:
+        _adopt(state)
+
+
+def _adopt(state: State) -> None:
+    """Nothing is open anywhere: from here on the target is our market. Placing waits until we know what we hold in it."""
+    state.market, state.target = state.target, None
+    state.held_until_ns.clear()
+    if state.market is None:
+        state.session = Session.BOOT
+        return
+    state.counts["windows"] += 1
+    state.session = Session.ADOPT
+    state.fills_since_s = state.now.ms // 1000 - 60
+    state.ledger.forget(state.market.tokens)
+    truth.read_balances(state)
+    state.info(f"market: {state.market.slug}")
+
+

@@ -1,0 +1,125 @@
+"""Reasons to do less than the strategy wants. Each caps the mode and is named in stats and log; some start a cancel-all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from trader.executor import sweep
+from trader.executor.state import Guard, Now, Session, State, View
+from trader.model.intent import Mode
+from trader.model.order import OrderState
+from trader.model.units import MICRO
+
+_ERROR_WINDOW_NS = 10_000_000_000
+_PULSE_PERIODS = 5
+
+
+class Limits(NamedTuple):
+    """Thresholds that belong to other folders' settings; `app.py` copies them here."""
+
+    book_stale_ms: int
+    reference_stale_ms: int
+    user_stale_ms: int
+    stale_sweeps: bool           # feeds.on_stale: cancel_all (True) or pull by id (False)
+    strategy_period_ms: int
+
+
+def enforce(state: State, view: View, limits: Limits) -> None:
+    """Finds what is in force now, notes entries and exits, starts the cancel-alls that entries ask for, sets the mode."""
+    before, now_in_force = state.guards, {guard.name: guard for guard in _in_force(state, view, limits)}
+    for name, guard in now_in_force.items():
+        if name not in before:
+            state.warn(f"guard {name}: {guard.reason}; at most {guard.cap.name}")
+            if guard.sweeps and state.placed_since_proof:
+                sweep.begin(state, name, cools_down=True)
+    for name in before.keys() - now_in_force.keys():
+        state.info(f"guard {name} is over")
+    state.guards = now_in_force
+    state.mode = _mode(state)
+
+
+def count_time(state: State, now: Now) -> None:
+    """Adds the time since the last cycle to every guard that was in force in it."""
+    for name in state.guards:
+        state.guard_ns[name] += now.ns - state.settled_ns
+    state.settled_ns = now.ns
+
+
+def _mode(state: State) -> Mode:
+    if state.session is not Session.ACTIVE or state.intent is None or state.market is None:
+        return Mode.STOP
+    mode = state.intent.mode if state.intent.condition_id == state.market.condition_id else Mode.STOP
+    for guard in state.guards.values():
+        mode = mode.capped(guard.cap)
+    return mode
+
+
+def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
+    yield from _feeds(state, view, limits)
+    yield from _own_requests(state, view)
+    yield from _positions(state)
+    if state.paused is not None:
+        yield Guard("paused", Mode.STOP, state.paused, True)
+    if view.crowded:
+        yield Guard("inbox", Mode.STOP, f"more than {state.settings.inbox_limit} unread letters; look for a slow gateway", True)
+    if state.sweep is not None:
+        yield Guard("cancel_all", Mode.STOP, f"until it is verified that nothing is open ({state.sweep.reason})", False)
+    elif state.now.ns < state.cooldown_until_ns:
+        yield Guard("cooldown", Mode.STOP, "after a cancel-all", False)
+    elif state.now.ns < state.caution_until_ns:
+        yield Guard("caution", Mode.CAUTION, "after a cool-down", False)
+
+
+def _feeds(state: State, view: View, limits: Limits) -> Iterator[Guard]:
+    if state.session is not Session.ACTIVE:
+        return                                   # before the first book there is nothing to be stale
+    checks = (("book", view.book_health, limits.book_stale_ms, limits.stale_sweeps),
+              ("reference", view.reference_health, limits.reference_stale_ms, limits.stale_sweeps))
+    for name, health, stale_after_ms, sweeps in checks:
+        reason = health.stale_reason(state.now.ns, stale_after_ms) if health else "not connected yet"
+        if reason:
+            yield Guard(f"{name}_stale", Mode.STOP, reason, sweeps)
+    if view.book_health is not None and view.book_health.suspect:
+        yield Guard("book_suspect", Mode.STOP, "differs from the venue's own top; being repaired", False)
+    yield from _user_feed(state, view, limits)
+    yield from _pulse(state, view, limits)
+
+
+def _user_feed(state: State, view: View, limits: Limits) -> Iterator[Guard]:
+    reason = view.user_health.stale_reason(state.now.ns, limits.user_stale_ms) if view.user_health else "not connected yet"
+    if reason or not state.user_up:
+        yield Guard("user_feed", Mode.STOP, reason or "no answer from the user stream yet", True)
+
+
+def _pulse(state: State, view: View, limits: Limits) -> Iterator[Guard]:
+    age_ms = (state.now.ns - view.pulse.run_ns) // 1_000_000 if view.pulse else None
+    if age_ms is not None and age_ms > _PULSE_PERIODS * limits.strategy_period_ms:
+        yield Guard("strategy_stale", Mode.STOP, f"the strategy last ran {age_ms} ms ago", True)
+
+
+def _own_requests(state: State, view: View) -> Iterator[Guard]:
+    settings, now_ns = state.settings, state.now.ns
+    for flight in view.flights:
+        waited_ms = (now_ns - flight.sent_ns) // 1_000_000
+        if flight.places and waited_ms > settings.place_unanswered_ms:
+            yield Guard("place_unanswered", Mode.STOP, f"a place was sent {waited_ms} ms ago", True)
+            break
+    cancels = [o for o in state.orders.live() if o.cancel_asked_ns and o.state is OrderState.PENDING_CANCEL]
+    oldest_ms = max(((now_ns - o.cancel_asked_ns) // 1_000_000 for o in cancels), default=0)
+    if oldest_ms > settings.cancel_unconfirmed_ms:
+        yield Guard("cancel_unconfirmed", Mode.STOP, f"a cancel was asked {oldest_ms} ms ago", True)
+    while state.errors and now_ns - state.errors[0] > _ERROR_WINDOW_NS:
+        state.errors.popleft()
+    if len(state.errors) >= settings.error_burst:
+        yield Guard("error_burst", Mode.STOP, f"{len(state.errors)} requests refused or failed within 10 s", True)
+
+
+def _positions(state: State) -> Iterator[Guard]:
+    have, caps = state.holdings(), state.caps
+    if have.gross_micro >= caps.gross_cap_micro:
+        yield Guard("gross_cap", Mode.REDUCE_ONLY, f"gross {have.gross_micro // MICRO} of {state.settings.gross_cap} shares", False)
+    if have.net_micro >= caps.max_position_micro:
+        yield Guard("max_position", Mode.ONE_SIDED_SELL, f"net {have.net_micro // MICRO} shares", False)
+    elif have.net_micro <= -caps.max_position_micro:
+        yield Guard("max_position", Mode.ONE_SIDED_BUY, f"net {have.net_micro // MICRO} shares", False)

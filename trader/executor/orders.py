@@ -1,0 +1,120 @@
+"""Every order that may still matter, keyed by the id that the venue knows it by. Owner: the executor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from trader.model.order import DONE, NEXT, Kind, OrderSpec, OrderState, Side, Slot, WorkingOrder
+from trader.model.units import PriceBp, SizeMicro, complement_bp
+
+FORGET_AFTER_NS = 600 * 1_000_000_000    # late events of a finished order are recognised for this long
+
+
+class Tracked:
+    """One order's life. Three sizes, because order events and trade events arrive in any order:
+
+    `matched_micro` is the venue's cumulative word on the order, `traded_micro` the sum of the trades that we were shown,
+    and the larger of the two is gone from what can still fill.
+    """
+
+    __slots__ = ("absent_answers", "absent_since_ns", "asked_ns", "asking", "cancel_asked_ns", "cancelling", "done_ns", "epoch",
+                 "matched_micro", "order_id", "slot", "spec", "state", "traded_micro")
+
+    def __init__(self, order_id: str, spec: OrderSpec, slot: Slot, epoch: int, now_ns: int) -> None:
+        self.order_id, self.spec, self.slot, self.epoch = order_id, spec, slot, epoch
+        self.state = OrderState.PENDING_NEW
+        self.asked_ns = now_ns
+        self.matched_micro = 0
+        self.traded_micro = 0
+        self.cancelling = False              # a cancel request for it is unanswered
+        self.cancel_asked_ns = 0             # when the first cancel was asked; 0: never
+        self.asking = False                  # a read by id is unanswered or scheduled
+        self.absent_answers = 0              # how often the venue said that it does not know it
+        self.absent_since_ns = 0
+        self.done_ns = 0
+
+    @property
+    def done(self) -> bool:
+        return self.state in DONE
+
+    @property
+    def remaining_micro(self) -> SizeMicro:
+        """What can still fill."""
+        return SizeMicro(max(0, self.spec.size_micro - max(self.matched_micro, self.traded_micro)))
+
+    @property
+    def exposure_micro(self) -> int:
+        """What may still change our inventory: what can fill, and what filled but was not shown as a trade yet."""
+        reach = self.matched_micro if self.done else self.spec.size_micro
+        return max(0, reach - self.traded_micro)
+
+    @property
+    def is_bid(self) -> bool:
+        """In YES terms: buying YES and selling NO are bids."""
+        return self.slot.side is Side.BUY
+
+    @property
+    def yes_price_bp(self) -> PriceBp:
+        bought = self.spec.side is Side.BUY
+        return self.spec.price_bp if bought == self.is_bid else complement_bp(self.spec.price_bp)
+
+    def snapshot(self) -> WorkingOrder:
+        return WorkingOrder(self.order_id, self.slot, self.spec.token_id, self.spec.side, self.spec.price_bp,
+                            self.remaining_micro, self.state)
+
+
+class OrderTable:
+    """All tracked orders and the only place where their state changes, along `model.order.NEXT`."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Tracked] = {}
+        self._live: dict[str, Tracked] = {}
+        self.ended: Counter[OrderState] = Counter()
+        self.refused_moves = 0               # events that contradict the table: late or duplicated, counted and ignored
+
+    def add(self, order: Tracked) -> None:
+        self._orders[order.order_id] = self._live[order.order_id] = order
+
+    def get(self, order_id: str) -> Tracked | None:
+        return self._orders.get(order_id)
+
+    def live(self) -> Iterator[Tracked]:
+        """Not known to be dead: pending, working, being cancelled or unknown. Safe to move orders while iterating."""
+        return iter(tuple(self._live.values()))
+
+    def in_slot(self, slot: Slot) -> list[Tracked]:
+        return [order for order in self._live.values() if order.slot == slot]
+
+    def move(self, order: Tracked, state: OrderState, now_ns: int) -> bool:
+        """True when the order is now in `state`; False when the table forbids it."""
+        if state is order.state:
+            return True
+        if state not in NEXT.get(order.state, ()):
+            self.refused_moves += 1
+            return False
+        order.state = state
+        if order.done:
+            order.done_ns, order.cancelling = now_ns, False
+            self.ended[state] += 1
+            del self._live[order.order_id]
+        return True
+
+    def exposed(self) -> Iterator[Tracked]:
+        """Every order that may still change inventory: live ones, and finished ones whose trades are still to come."""
+        return (order for order in self._orders.values() if order.exposure_micro > 0)
+
+    def forget(self, now_ns: int) -> None:
+        """Drops what finished long ago. Bounds memory; called now and then."""
+        for order in [o for o in self._orders.values() if o.done and now_ns - o.done_ns > FORGET_AFTER_NS]:
+            del self._orders[order.order_id]
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+
+def kind_of(side: Side, sells: bool) -> Kind:
+    """The kind of a leg of a quote: selling what we hold, or buying the one or the other outcome."""
+    if sells:
+        return Kind.REDUCE_SELL
+    return Kind.OPEN_BUY if side is Side.BUY else Kind.COMPLEMENT_BUY

@@ -1,0 +1,232 @@
+"""Role 5, thread `executor`: waits for letters, lets the core decide, carries the decisions out.
+
+Fed by the inbox (user stream, gateway, markets, control), the mailbox (strategy) and the caches of the feeds. Read by
+strategy and stats through two caches of its own. Nothing else ever touches its state.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from trader.executor import core, guards
+from trader.executor.state import Note, Now, RaiseEpoch, Session, State, View
+from trader.handoff.cache import SnapshotCache
+from trader.handoff.doorbell import Doorbell
+from trader.handoff.inbox import ExecutorInbox, Letter
+from trader.handoff.mailbox import IntentMailbox
+from trader.handoff.outbox import OrderOutbox
+from trader.model.action import Flight, PlaceOrders
+from trader.model.book import FeedHealth, MarketBook
+from trader.model.event import Answer, MailWaiting, Outcome, PlaceResult, Timing
+from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
+from trader.model.order import OrderState
+from trader.model.units import MoneyMicro
+from trader.runtime.clock import Clock
+from trader.runtime.latency import LatencyWindow
+from trader.runtime.role import Posture
+
+log = logging.getLogger(__name__)
+
+PARK_NS = 20_000_000             # guards are looked at fifty times a second even when no letter comes
+LETTERS_A_CYCLE = 64             # then due deadlines have their turn
+REPORT_EVERY_NS = 200_000_000
+
+
+class Inputs(NamedTuple):
+    """The caches that a cycle reads, once."""
+
+    book: SnapshotCache[MarketBook]
+    book_health: SnapshotCache[FeedHealth]
+    reference_health: SnapshotCache[FeedHealth]
+    user_health: SnapshotCache[FeedHealth]
+    pulse: SnapshotCache[StrategyPulse]
+    flights: tuple[SnapshotCache[Flight | None], ...]    # one a gateway thread
+
+
+class ExecutorReport(NamedTuple):
+    """What stats and summary know of the executor. Published a few times a second and at the end."""
+
+    session: Session
+    slug: str
+    cash_micro: MoneyMicro
+    value_micro: MoneyMicro | None       # cash and tokens at the book's mid; None without a two-sided book
+    live_orders: int
+    counts: dict[str, int]
+    ended: dict[str, int]
+    cancel_alls: dict[str, int]
+    guard_ms: dict[str, int]
+    fills: int
+    failed_fills: int
+    volume_micro: int
+    fees_micro: int
+    residual_micro: int
+
+
+class ExecutorRole:
+    name = "executor"
+
+    def __init__(self, state: State, limits: guards.Limits, inputs: Inputs, *, inbox: ExecutorInbox, mailbox: IntentMailbox,
+                 outbox: OrderOutbox, inventory: SnapshotCache[Inventory], report: SnapshotCache[ExecutorReport],
+                 bell: Doorbell, clock: Clock, on_stopped: Callable[[], None]) -> None:
+        self._state, self._limits, self._inputs = state, limits, inputs
+        self._inbox, self._mailbox, self._outbox = inbox, mailbox, outbox
+        self._inventory, self._report, self._bell = inventory, report, bell
+        self._clock, self._on_stopped = clock, on_stopped
+        self._fills_seen = 0
+        self._report_due_ns = 0
+        self._stop_told = False
+        self.posture = Posture(clock)
+        self.intent_to_outbox = LatencyWindow()
+        self.outbox_to_wire = LatencyWindow()
+        self.wire_to_ack = LatencyWindow()
+        self._put_ns: dict[int, int] = {}        # when each unanswered place went into the outbox
+
+    def on_start(self) -> None:
+        self._publish(self._read_view(), self._now())
+
+    def do_work(self) -> None:
+        letter = self._inbox.get(self._park_s())
+        now, view = self._now(), self._read_view()
+        for _ in range(LETTERS_A_CYCLE):
+            if self._mailbox.waiting():                  # before every letter: a STOP must not wait behind others
+                self._take_mail(now)
+            if letter is None:
+                break
+            self._handle(letter, now)
+            letter = self._inbox.get(0)
+        if letter is not None:
+            self._handle(letter, now)
+        core.settle(self._state, view, now, self._limits)
+        self._carry_out()
+        self._publish(view, now)
+
+    def on_stop(self) -> None:
+        """The last report, so that a summary after the end is complete."""
+        self._report_due_ns = 0
+        self._publish(self._read_view(), self._now())
+
+    def _park_s(self) -> float:
+        """Until the next deadline, at most one look at the guards away."""
+        deadline_ns = self._state.next_deadline_ns()
+        wait_ns = PARK_NS if deadline_ns is None else min(PARK_NS, deadline_ns - self._clock.monotonic_ns())
+        return max(wait_ns, 0) / 1e9
+
+    def _now(self) -> Now:
+        return Now(self._clock.monotonic_ns(), self._clock.wall_ms())
+
+    def _read_view(self) -> View:
+        seen = self._inputs
+        flights = tuple(flight for cache in seen.flights if (flight := cache.read()) is not None)
+        return View(seen.book.read(), seen.book_health.read(), seen.reference_health.read(), seen.user_health.read(),
+                    seen.pulse.read(), flights, self._inbox.crowded)
+
+    def _handle(self, letter: Letter, now: Now) -> None:
+        if isinstance(letter.event, MailWaiting):
+            self._take_mail(now)                         # every ring is answered, or the mailbox would stay silent
+            return
+        if isinstance(letter.event, PlaceResult):
+            self._time(letter.event)
+        core.step(self._state, letter.event, now)
+
+    def _take_mail(self, now: Now) -> None:
+        intent: QuoteIntent | None = self._mailbox.take()
+        if intent is not None:
+            core.step(self._state, intent, now)
+
+    def _carry_out(self) -> None:
+        state = self._state
+        for action in state.actions:
+            if isinstance(action, RaiseEpoch):
+                self._shed(self._outbox.raise_epoch(action.epoch))
+                continue
+            if isinstance(action, PlaceOrders):
+                self._put_ns[action.seq] = self._clock.monotonic_ns()
+                if state.intent is not None:
+                    self.intent_to_outbox.add(self._put_ns[action.seq] - state.intent.decided_ns)
+            self._outbox.put(action)
+        state.actions.clear()
+        for note in state.notes:
+            _log(note)
+        state.notes.clear()
+        if state.session is Session.STOPPED and not self._stop_told:
+            self._stop_told = True
+            self._on_stopped()
+
+    def _shed(self, places: list[PlaceOrders]) -> None:
+        """Purged from the outbox: they are answered like any other request, so that no record leaks."""
+        for place in places:
+            answers = tuple(Answer(order_id, Outcome.SHED) for order_id, _ in place.orders)
+            self._inbox.put(PlaceResult(place, answers, Timing()))
+
+    def _time(self, result: PlaceResult) -> None:
+        put_ns = self._put_ns.pop(result.request.seq, 0)
+        if put_ns and result.timing.sent_ns:
+            self.outbox_to_wire.add(result.timing.sent_ns - put_ns)
+            self.wire_to_ack.add(result.timing.answered_ns - result.timing.sent_ns)
+
+    def _publish(self, view: View, now: Now) -> None:
+        state = self._state
+        inventory = _inventory(state)
+        if inventory != self._inventory.read():
+            self._inventory.publish(inventory)
+        if state.ledger.fills != self._fills_seen:
+            self._fills_seen = state.ledger.fills
+            self._bell.ring()                            # a fill is a trigger
+        if now.ns >= self._report_due_ns:
+            self._report_due_ns = now.ns + REPORT_EVERY_NS
+            self._report.publish(_report(state, view))
+
+    def stats(self) -> dict[str, Any]:
+        """Latency legs that end here; any thread."""
+        return {
+            "intent_to_outbox": self.intent_to_outbox.summary(),
+            "outbox_to_wire": self.outbox_to_wire.summary(),
+            "wire_to_ack": self.wire_to_ack.summary(),
+        }
+
+
+def _inventory(state: State) -> Inventory:
+    market, book = state.market, state.ledger
+    yes, no = market.tokens if market else ("", "")
+    return Inventory(
+        condition_id=market.condition_id if market else "",
+        yes_settled_micro=book.settled(yes), no_settled_micro=book.settled(no),
+        yes_effective_micro=book.effective(yes), no_effective_micro=book.effective(no),
+        cash_micro=MoneyMicro(book.cash_micro),
+        mode=state.mode,
+        reasons=tuple(state.guards),
+        working=tuple(order.snapshot() for order in state.orders.live()),
+    )
+
+
+def _report(state: State, view: View) -> ExecutorReport:
+    market, ledger = state.market, state.ledger
+    return ExecutorReport(
+        session=state.session,
+        slug=market.slug if market else "",
+        cash_micro=MoneyMicro(ledger.cash_micro),
+        value_micro=_value(state, view),
+        live_orders=len(state.orders),
+        counts=dict(state.counts),
+        ended={end.value.lower(): state.orders.ended[end] for end in OrderState if state.orders.ended[end]},
+        cancel_alls=dict(state.cancel_alls),
+        guard_ms={name: held_ns // 1_000_000 for name, held_ns in state.guard_ns.items()},
+        fills=ledger.fills, failed_fills=ledger.failed, volume_micro=ledger.volume_micro, fees_micro=ledger.fees_micro,
+        residual_micro=state.residual_micro,
+    )
+
+
+def _value(state: State, view: View) -> MoneyMicro | None:
+    market, book = state.market, view.book
+    if market is None or book is None or book.condition_id != market.condition_id:
+        return None
+    bid, ask = book.yes.bid_bp, book.yes.ask_bp
+    if bid is None or ask is None:
+        return None
+    return MoneyMicro(state.ledger.value_micro(market.yes_token, market.no_token, (bid + ask) // 2))
+
+
+def _log(note: Note) -> None:
+    log.log(note.level, "%s", note.text)

@@ -1,0 +1,183 @@
+"""All that the executor knows, and how it asks for things. Owner: the executor's thread; nobody else reads or writes it.
+
+The functions of this folder are pure in the sense that matters: what they do follows from (state, event, view, now) alone.
+They append requests to `state.actions` and sentences to `state.notes`; the role carries both out.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections import Counter, deque
+from enum import StrEnum
+from typing import NamedTuple
+
+from trader.executor.ledger import Ledger
+from trader.executor.legs import Caps, Holdings
+from trader.executor.orders import OrderTable
+from trader.executor.settings import ExecutorSettings
+from trader.model.action import Flight, Request
+from trader.model.book import FeedHealth, MarketBook
+from trader.model.intent import Mode, QuoteIntent, StrategyPulse
+from trader.model.market import Market, VenueRules
+from trader.model.order import Slot
+from trader.model.units import MICRO
+
+
+class Now(NamedTuple):
+    """Read once a cycle."""
+
+    ns: int      # monotonic
+    ms: int      # wall
+
+
+class View(NamedTuple):
+    """The cache references of one cycle."""
+
+    book: MarketBook | None
+    book_health: FeedHealth | None
+    reference_health: FeedHealth | None
+    user_health: FeedHealth | None
+    pulse: StrategyPulse | None
+    flights: tuple[Flight, ...]
+    crowded: bool
+
+
+class Session(StrEnum):
+    """BOOT → ROLL → ADOPT → ACTIVE → ROLL → … → STOPPING → STOPPED."""
+
+    BOOT = "boot"            # no market yet
+    ROLL = "roll"            # cancelling and verifying before a market is taken up
+    ADOPT = "adopt"          # reading what we hold there
+    ACTIVE = "active"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class Chore(StrEnum):
+    """Things to do at a deadline. Each is checked again when it is due: by then it may have become pointless."""
+
+    ASK = "ask"                          # read an order by id; key: order id
+    CANCEL = "cancel"                    # repeat a cancel; key: order id
+    CANCEL_MARKET = "cancel_market"      # repeat a cancel-all; key: condition id
+    LIST = "list"                        # list open orders for a cancel-all; key: condition id
+    BALANCES = "balances"                # read what we hold
+
+
+class RaiseEpoch(NamedTuple):
+    """From now on only places of this epoch may leave."""
+
+    epoch: int
+
+
+class Note(NamedTuple):
+    level: int
+    text: str
+
+
+class Sweep:
+    """A cancel-all between decision and proof. See `sweep.py`."""
+
+    __slots__ = ("cools_down", "empty", "listing", "markets", "reason", "started_ns")
+
+    def __init__(self, reason: str, markets: tuple[str, ...], cools_down: bool, started_ns: int) -> None:
+        self.reason, self.markets, self.cools_down, self.started_ns = reason, markets, cools_down, started_ns
+        self.empty = dict.fromkeys(markets, 0)       # listings in a row that showed nothing
+        self.listing: dict[str, int] = {}            # market → number of its unanswered listing; 0 while one is scheduled
+
+
+class Guard(NamedTuple):
+    """One reason to do less than the strategy wants."""
+
+    name: str
+    cap: Mode
+    reason: str
+    sweeps: bool             # its entry is a cancel-all
+
+
+class State:
+    def __init__(self, settings: ExecutorSettings, rules: VenueRules, first_salt: int) -> None:
+        self.settings, self.rules = settings, rules
+        self.caps = Caps(settings.max_position * MICRO, settings.gross_cap * MICRO, rules.size_step_micro)
+        self.now = Now(0, 0)
+        self.session = Session.BOOT
+        self.market: Market | None = None
+        self.target: Market | None = None            # where a roll leads
+        self.orders = OrderTable()
+        self.ledger = Ledger()
+        self.intent: QuoteIntent | None = None       # kept, and planned again whenever what held it ends
+        self.mode = Mode.STOP
+        self.guards: dict[str, Guard] = {}
+        self.sweep: Sweep | None = None
+        self.epoch = 0
+        self.paused: str | None = None
+        self.user_generation = 0
+        self.user_up = False
+        self.cooldown_until_ns = 0
+        self.caution_until_ns = 0
+        self.held_until_ns: dict[Slot, int] = {}     # slots that must not place just now, after a refusal
+        self.errors: deque[int] = deque(maxlen=1000)
+        self.placed_since_proof = False              # something may be open that no cancel-all has disproved
+        self.last_fill_seq = 0                       # the newest request that was out when a fill was booked
+        self.reading_balances = False
+        self.reading_fills = False
+        self.fills_wanted = False                    # the user stream was away: trades may be missing
+        self.fills_since_s = 0
+        self.upkeep_ns = 0
+        self.settled_ns = 0                          # when the last cycle ended
+        self.residual_micro = 0
+        self.counts: Counter[str] = Counter()        # what happened, by name; docs/summary.md lists the names
+        self.cancel_alls: Counter[str] = Counter()
+        self.guard_ns: Counter[str] = Counter()      # how long each guard was in force
+        self.actions: list[Request | RaiseEpoch] = []
+        self.notes: list[Note] = []
+        self._chores: list[tuple[int, int, Chore, str]] = []
+        self._seq = 0
+        self._salt = first_salt
+
+    def next_seq(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    @property
+    def last_seq(self) -> int:
+        return self._seq
+
+    def next_salt(self) -> int:
+        """Unique a process; below 2**53, since it travels as a JSON number."""
+        self._salt = (self._salt + 1) % 2**53
+        return self._salt
+
+    def later(self, chore: Chore, key: str, delay_ms: int) -> None:
+        """Does this chore in a while."""
+        heapq.heappush(self._chores, (self.now.ns + delay_ms * 1_000_000, self.next_seq(), chore, key))
+
+    def due(self) -> tuple[Chore, str] | None:
+        """The next chore whose deadline has come."""
+        if self._chores and self._chores[0][0] <= self.now.ns:
+            _, _, chore, key = heapq.heappop(self._chores)
+            return chore, key
+        return None
+
+    def next_deadline_ns(self) -> int | None:
+        return self._chores[0][0] if self._chores else None
+
+    def info(self, text: str) -> None:
+        self.notes.append(Note(logging.INFO, text))
+
+    def warn(self, text: str) -> None:
+        self.notes.append(Note(logging.WARNING, text))
+
+    def holdings(self) -> Holdings:
+        """What the plan may use in the live market; nothing without one."""
+        if self.market is None:
+            return Holdings(0, 0, 0, 0, 0)
+        yes, no = self.market.tokens
+        book = self.ledger
+        return Holdings(
+            yes_sellable_micro=book.settled(yes) - book.debits(yes),
+            no_sellable_micro=book.settled(no) - book.debits(no),
+            net_micro=book.effective(yes) - book.effective(no),
+            gross_micro=book.effective(yes) + book.effective(no),
+            cash_micro=book.cash_micro,
+        )

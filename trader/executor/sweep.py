@@ -1,0 +1,115 @@
+"""Cancel-all: preempts everything, may be repeated, and ends only with proof (design §7).
+
+It raises the epoch, so that queued places are shed and one that leaves anyway is cancelled when its answer arrives. It ends
+when every order has a known end *and* two listings in a row, both sent after the last such end, show nothing.
+"""
+
+from __future__ import annotations
+
+from trader.executor.state import Chore, RaiseEpoch, State, Sweep
+from trader.model.action import CancelMarket, CancelOrders, ReadOpenOrders
+from trader.model.event import CancelMarketResult, OpenOrdersRead, Outcome
+from trader.model.order import OrderState
+
+_REPEAT_MS = 250             # after a cancel or a listing that did not work
+_PROOF = 2                   # empty listings in a row
+_SCHEDULED = 0               # in place of a request's number: the next listing waits for its deadline
+
+
+def begin(state: State, reason: str, *, cools_down: bool, also: tuple[str, ...] = ()) -> None:
+    """Starts over if one is running: whoever asks wants it proved from now on."""
+    before = state.sweep
+    ours = (state.market.condition_id,) if state.market else ()
+    markets = tuple(dict.fromkeys((*(before.markets if before else ()), *ours, *also)))
+    state.sweep = Sweep(reason, markets, cools_down or (before is not None and before.cools_down), state.now.ns)
+    state.cancel_alls[reason] += 1
+    state.epoch += 1
+    state.actions.append(RaiseEpoch(state.epoch))
+    for condition_id in markets:
+        state.actions.append(CancelMarket(state.next_seq(), condition_id))
+    cancel(state, [o.order_id for o in state.orders.live() if o.state is not OrderState.PENDING_NEW])
+    state.warn(f"cancel-all: {reason}")
+
+
+def cancel(state: State, order_ids: list[str]) -> None:
+    """Asks for these to be cancelled, in one request, and marks those that we track."""
+    for order_id in order_ids:
+        order = state.orders.get(order_id)
+        if order is None:
+            continue
+        order.cancelling = True
+        order.cancel_asked_ns = order.cancel_asked_ns or state.now.ns
+        if order.state is not OrderState.UNKNOWN:        # an unknown one stays unknown: it must be asked about
+            state.orders.move(order, OrderState.PENDING_CANCEL, state.now.ns)
+    if order_ids:
+        state.counts["cancel_requests"] += 1
+        state.actions.append(CancelOrders(state.next_seq(), tuple(order_ids)))
+
+
+def advance(state: State) -> bool:
+    """Does what can be done now. True when this call completed the sweep."""
+    sweep = state.sweep
+    if sweep is None:
+        return False
+    live = list(state.orders.live())
+    cancel(state, [o.order_id for o in live if o.state is OrderState.WORKING and not o.cancelling])
+    if live:
+        return False                                     # listings sent now would prove nothing
+    for condition_id in sweep.markets:
+        if sweep.empty[condition_id] < _PROOF and condition_id not in sweep.listing:
+            _list(state, sweep, condition_id)
+    if any(count < _PROOF for count in sweep.empty.values()):
+        return False
+    _complete(state, sweep)
+    return True
+
+
+def on_listing(state: State, result: OpenOrdersRead) -> list[str]:
+    """Returns ids that are open at the venue; the caller applies the rows. Any of them starts the proof over."""
+    sweep, condition_id = state.sweep, result.request.condition_id
+    if sweep is None or sweep.listing.get(condition_id) != result.request.seq:
+        return [row.order_id for row in result.orders]       # asked for by an earlier sweep: proves nothing now
+    if result.outcome is Outcome.OK and not result.orders:
+        sweep.empty[condition_id] += 1
+        del sweep.listing[condition_id]
+    else:
+        sweep.empty = dict.fromkeys(sweep.markets, 0)
+        sweep.listing[condition_id] = _SCHEDULED
+        state.later(Chore.LIST, condition_id, _REPEAT_MS)
+    return [row.order_id for row in result.orders]
+
+
+def on_cancel_market(state: State, result: CancelMarketResult) -> None:
+    if result.outcome is not Outcome.OK and state.sweep is not None:
+        delay_ms = max(_REPEAT_MS, result.retry_after_ms)
+        state.later(Chore.CANCEL_MARKET, result.request.condition_id, delay_ms)
+    for order_id in result.cancelled:
+        order = state.orders.get(order_id)
+        if order is not None:
+            state.orders.move(order, OrderState.CANCELLED, state.now.ns)
+
+
+def repeat_cancel_market(state: State, condition_id: str) -> None:
+    if state.sweep is not None and condition_id in state.sweep.markets:
+        state.actions.append(CancelMarket(state.next_seq(), condition_id))
+
+
+def repeat_listing(state: State, condition_id: str) -> None:
+    """The next `advance` lists again, unless an order came to life meanwhile."""
+    if state.sweep is not None and state.sweep.listing.get(condition_id) == _SCHEDULED:
+        del state.sweep.listing[condition_id]
+
+
+def _list(state: State, sweep: Sweep, condition_id: str) -> None:
+    sweep.listing[condition_id] = seq = state.next_seq()
+    state.actions.append(ReadOpenOrders(seq, condition_id))
+
+
+def _complete(state: State, sweep: Sweep) -> None:
+    took_ms = (state.now.ns - sweep.started_ns) // 1_000_000
+    state.info(f"cancel-all verified after {took_ms} ms: nothing is open ({sweep.reason})")
+    state.sweep = None
+    state.placed_since_proof = False
+    if sweep.cools_down:
+        state.cooldown_until_ns = state.now.ns + state.settings.cooldown_ms * 1_000_000
+        state.caution_until_ns = state.cooldown_until_ns + state.settings.caution_ms * 1_000_000

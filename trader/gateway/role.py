@@ -1,0 +1,139 @@
+"""Role 6, threads `gateway-0` … `gateway-3`: take a request, sign, send, answer. The only code that sends orders.
+
+Fed by the outbox, answers into the executor's inbox: exactly one result a request, whatever happens. gateway-0 serves only
+cancels, so that slow places can never stand in front of one.
+"""
+
+from __future__ import annotations
+
+from trader.gateway.limits import TokenBucket
+from trader.gateway.settings import GatewaySettings
+from trader.handoff.cache import SnapshotCache
+from trader.handoff.inbox import ExecutorInbox
+from trader.handoff.outbox import OrderOutbox
+from trader.model.action import (
+    CancelMarket,
+    CancelOrders,
+    Flight,
+    PlaceOrders,
+    ReadBalances,
+    ReadFills,
+    ReadOpenOrders,
+    ReadOrder,
+    Request,
+)
+from trader.model.event import (
+    Answer,
+    BalancesRead,
+    CancelMarketResult,
+    CancelResult,
+    FillsRead,
+    OpenOrdersRead,
+    OrderRead,
+    Outcome,
+    PlaceResult,
+    Result,
+    Timing,
+)
+from trader.runtime.clock import Clock
+from trader.runtime.role import CYCLE_LIMIT_MS, Posture
+from trader.venues.contract import OrderClient
+
+
+class GatewayRole:
+    """One thread with one connection of its own."""
+
+    def __init__(self, index: int, settings: GatewaySettings, client: OrderClient, bucket: TokenBucket, outbox: OrderOutbox,
+                 inbox: ExecutorInbox, flight: SnapshotCache[Flight | None], clock: Clock) -> None:
+        self.name = f"gateway-{index}"
+        self.posture = Posture(clock)
+        self._only_cancels = index == 0
+        self._settings, self._client, self._bucket = settings, client, bucket
+        self._outbox, self._inbox, self._flight, self._clock = outbox, inbox, flight, clock
+        self._taken_ns = 0
+
+    def on_start(self) -> None:
+        self._flight.publish(None)
+        self._client.warm()
+
+    def do_work(self) -> None:
+        request = self._outbox.take(only_cancels=self._only_cancels, timeout_s=CYCLE_LIMIT_MS / 1000)
+        if request is None:
+            return
+        self._taken_ns = self._clock.monotonic_ns()
+        self.posture.declare(type(request).__name__, self._deadline_ms(request))
+        self._inbox.put(self._serve(request))
+
+    def on_stop(self) -> None:
+        self._client.close()
+
+    def _deadline_ms(self, request: Request) -> int:
+        """What the client promises, and a second for what no client can bound better."""
+        settings = self._settings
+        match request:
+            case PlaceOrders():
+                return settings.connect_ms + settings.place_ms + 1000
+            case CancelOrders() | CancelMarket():
+                return settings.connect_ms + settings.cancel_ms + 1000
+            case _:
+                return 3 * (settings.connect_ms + settings.read_ms) + 1000       # a listing may have pages
+
+    def _serve(self, request: Request) -> Result:
+        if isinstance(request, PlaceOrders):
+            return self._place(request)
+        sent_ns = self._take_off(places=False)
+        try:
+            return self._send(request, sent_ns)
+        finally:
+            self._flight.publish(None)
+
+    def _place(self, request: PlaceOrders) -> PlaceResult:
+        """Signs first and looks at the epoch last, so that the window in which a cancel-all is missed is as short as it can be."""
+        wait_ms = self._bucket.take(len(request.orders))
+        if wait_ms:
+            return self._unsent(request, Outcome.RATE_LIMITED, wait_ms)
+        signed = [self._client.sign(order_id, order) for order_id, order in request.orders]
+        if request.epoch < self._outbox.epoch:
+            return self._unsent(request, Outcome.SHED)
+        sent_ns = self._take_off(places=True)
+        try:
+            answers = self._client.place(signed)
+        finally:
+            self._flight.publish(None)
+        return PlaceResult(request, answers, self._timing(sent_ns))
+
+    def _unsent(self, request: PlaceOrders, outcome: Outcome, retry_after_ms: int = 0) -> PlaceResult:
+        answers = tuple(Answer(order_id, outcome, "", retry_after_ms) for order_id, _ in request.orders)
+        return PlaceResult(request, answers, Timing())
+
+    def _send(self, request: Request, sent_ns: int) -> Result:
+        client = self._client
+        match request:
+            case CancelOrders():
+                answers = client.cancel(request.order_ids)
+                return CancelResult(request, answers, self._timing(sent_ns))
+            case CancelMarket():
+                outcome, cancelled, retry_after_ms = client.cancel_market(request.condition_id)
+                return CancelMarketResult(request, outcome, cancelled, self._timing(sent_ns), retry_after_ms)
+            case ReadOrder():
+                outcome, order = client.read_order(request.order_id)
+                return OrderRead(request, outcome, order, self._timing(sent_ns))
+            case ReadOpenOrders():
+                outcome, orders = client.read_open_orders(request.condition_id)
+                return OpenOrdersRead(request, outcome, orders, self._timing(sent_ns))
+            case ReadFills():
+                outcome, fills = client.read_fills(request.condition_id, request.after_s)
+                return FillsRead(request, outcome, fills, self._timing(sent_ns))
+            case ReadBalances():
+                outcome, cash_micro, tokens = client.read_balances(request.token_ids, request.protocol)
+                return BalancesRead(request, outcome, cash_micro, tokens, self._timing(sent_ns))
+            case PlaceOrders():
+                raise AssertionError("places are served by _place")
+
+    def _take_off(self, *, places: bool) -> int:
+        sent_ns = self._clock.monotonic_ns()
+        self._flight.publish(Flight(places, sent_ns))
+        return sent_ns
+
+    def _timing(self, sent_ns: int) -> Timing:
+        return Timing(self._taken_ns, sent_ns, self._clock.monotonic_ns())
