@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trader.executor import guards, sweep, truth
+from trader.executor import guards, requests, sweep, truth
 from trader.executor.legs import Leg, legs_of
 from trader.executor.orders import Tracked
 from trader.executor.planner import plan
@@ -100,7 +100,7 @@ def _replan(state: State, view: View) -> None:
     held = frozenset(slot for slot, until_ns in state.held_until_ns.items() if until_ns > state.now.ns)
     wanted = plan(legs, state.orders.live(), state.orders.exposed(), state.holdings(), state.caps, book, held,
                   state.settings.grow_step * MICRO)
-    sweep.cancel(state, [order.order_id for order in wanted.cancel])
+    requests.cancel(state, [order.order_id for order in wanted.cancel])
     for start in range(0, len(wanted.place), state.rules.max_batch):
         _place(state, market, wanted.place[start : start + state.rules.max_batch])
 
@@ -124,15 +124,15 @@ def _do(state: State, chore: Chore, key: str) -> None:
     order = state.orders.get(key)
     match chore:
         case Chore.ASK if order is not None:
-            truth.ask(state, order)
+            requests.ask(state, order)
         case Chore.CANCEL if order is not None and not order.done and not order.cancelling:
-            sweep.cancel(state, [key])
+            requests.cancel(state, [key])
         case Chore.CANCEL_MARKET:
             sweep.repeat_cancel_market(state, key)
         case Chore.LIST:
             sweep.repeat_listing(state, key)
         case Chore.BALANCES:
-            truth.read_balances(state)
+            requests.read_balances(state)
 
 
 def _upkeep(state: State) -> None:
@@ -140,7 +140,7 @@ def _upkeep(state: State) -> None:
     state.upkeep_ns = state.now.ns + _UPKEEP_NS
     late = any(o.done and state.now.ns - o.done_ns > _TRADES_LATE_NS for o in state.orders.exposed())
     if late or state.fills_wanted:
-        truth.read_fills(state)
+        requests.read_fills(state)
     state.orders.forget(state.now.ns)
 
 
@@ -151,7 +151,7 @@ def _on_user_up(state: State, event: UserFeedUp) -> None:
     if returned and state.market is not None:
         sweep.begin(state, "user_feed_returned", cools_down=True)
         state.fills_wanted = True
-        truth.read_fills(state)
+        requests.read_fills(state)
 
 
 def _on_market_change(state: State, target: Market | None) -> None:
@@ -199,7 +199,7 @@ def _adopt(state: State) -> None:
     state.session = Session.ADOPT
     state.fills_since_s = state.now.ms // 1000 - 60
     state.ledger.forget(state.market.tokens)
-    truth.read_balances(state)
+    requests.read_balances(state)
     state.info(f"market: {state.market.slug}")
 
 

@@ -19,7 +19,7 @@ class Tracked:
     """
 
     __slots__ = ("absent_answers", "absent_since_ns", "asked_ns", "asking", "cancel_asked_ns", "cancelling", "done_ns", "epoch",
-                 "matched_micro", "order_id", "slot", "spec", "state", "traded_micro")
+                 "final", "matched_micro", "order_id", "slot", "spec", "state", "traded_micro")
 
     def __init__(self, order_id: str, spec: OrderSpec, slot: Slot, epoch: int, now_ns: int) -> None:
         self.order_id, self.spec, self.slot, self.epoch = order_id, spec, slot, epoch
@@ -33,6 +33,7 @@ class Tracked:
         self.absent_answers = 0              # how often the venue said that it does not know it
         self.absent_since_ns = 0
         self.done_ns = 0
+        self.final = False                   # the venue has said how much of it was matched in the end
 
     @property
     def done(self) -> bool:
@@ -45,8 +46,11 @@ class Tracked:
 
     @property
     def exposure_micro(self) -> int:
-        """What may still change our inventory: what can fill, and what filled but was not shown as a trade yet."""
-        reach = self.matched_micro if self.done else self.spec.size_micro
+        """What may still change our inventory: what can fill, and what filled but was not shown as a trade yet.
+
+        A confirmed cancel alone says nothing of fills before it: the word on them may still be on its way.
+        """
+        reach = self.matched_micro if self.final else self.spec.size_micro
         return max(0, reach - self.traded_micro)
 
     @property

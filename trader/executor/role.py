@@ -51,7 +51,8 @@ class ExecutorReport(NamedTuple):
     session: Session
     slug: str
     cash_micro: MoneyMicro
-    value_micro: MoneyMicro | None       # cash and tokens at the book's mid; None without a two-sided book
+    start_value_micro: MoneyMicro | None     # cash and tokens at the mid when quoting first began
+    value_micro: MoneyMicro | None           # the same now, or when there last was a two-sided book
     live_orders: int
     counts: dict[str, int]
     ended: dict[str, int]
@@ -76,6 +77,8 @@ class ExecutorRole:
         self._clock, self._on_stopped = clock, on_stopped
         self._fills_seen = 0
         self._report_due_ns = 0
+        self._start_value: MoneyMicro | None = None
+        self._value: MoneyMicro | None = None
         self._stop_told = False
         self.posture = Posture(clock)
         self.intent_to_outbox = LatencyWindow()
@@ -176,7 +179,14 @@ class ExecutorRole:
             self._bell.ring()                            # a fill is a trigger
         if now.ns >= self._report_due_ns:
             self._report_due_ns = now.ns + REPORT_EVERY_NS
-            self._report.publish(_report(state, view))
+            self._mark(view)
+            self._report.publish(_report(state, self._start_value, self._value))
+
+    def _mark(self, view: View) -> None:
+        """Values what we have at the mid, as long as there is one."""
+        if self._state.session is Session.ACTIVE:
+            self._value = _value(self._state, view) or self._value
+            self._start_value = self._start_value or self._value
 
     def stats(self) -> dict[str, Any]:
         """Latency legs that end here; any thread."""
@@ -201,13 +211,13 @@ def _inventory(state: State) -> Inventory:
     )
 
 
-def _report(state: State, view: View) -> ExecutorReport:
+def _report(state: State, start_value: MoneyMicro | None, value: MoneyMicro | None) -> ExecutorReport:
     market, ledger = state.market, state.ledger
     return ExecutorReport(
         session=state.session,
         slug=market.slug if market else "",
         cash_micro=MoneyMicro(ledger.cash_micro),
-        value_micro=_value(state, view),
+        start_value_micro=start_value, value_micro=value,
         live_orders=len(state.orders),
         counts=dict(state.counts),
         ended={end.value.lower(): state.orders.ended[end] for end in OrderState if state.orders.ended[end]},

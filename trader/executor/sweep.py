@@ -6,8 +6,9 @@ when every order has a known end *and* two listings in a row, both sent after th
 
 from __future__ import annotations
 
+from trader.executor import requests
 from trader.executor.state import Chore, RaiseEpoch, State, Sweep
-from trader.model.action import CancelMarket, CancelOrders, ReadOpenOrders
+from trader.model.action import CancelMarket, ReadOpenOrders
 from trader.model.event import CancelMarketResult, OpenOrdersRead, Outcome
 from trader.model.order import OrderState
 
@@ -27,23 +28,8 @@ def begin(state: State, reason: str, *, cools_down: bool, also: tuple[str, ...] 
     state.actions.append(RaiseEpoch(state.epoch))
     for condition_id in markets:
         state.actions.append(CancelMarket(state.next_seq(), condition_id))
-    cancel(state, [o.order_id for o in state.orders.live() if o.state is not OrderState.PENDING_NEW])
+    requests.cancel(state, [o.order_id for o in state.orders.live() if o.state is not OrderState.PENDING_NEW])
     state.warn(f"cancel-all: {reason}")
-
-
-def cancel(state: State, order_ids: list[str]) -> None:
-    """Asks for these to be cancelled, in one request, and marks those that we track."""
-    for order_id in order_ids:
-        order = state.orders.get(order_id)
-        if order is None:
-            continue
-        order.cancelling = True
-        order.cancel_asked_ns = order.cancel_asked_ns or state.now.ns
-        if order.state is not OrderState.UNKNOWN:        # an unknown one stays unknown: it must be asked about
-            state.orders.move(order, OrderState.PENDING_CANCEL, state.now.ns)
-    if order_ids:
-        state.counts["cancel_requests"] += 1
-        state.actions.append(CancelOrders(state.next_seq(), tuple(order_ids)))
 
 
 def advance(state: State) -> bool:
@@ -52,7 +38,7 @@ def advance(state: State) -> bool:
     if sweep is None:
         return False
     live = list(state.orders.live())
-    cancel(state, [o.order_id for o in live if o.state is OrderState.WORKING and not o.cancelling])
+    requests.cancel(state, [o.order_id for o in live if o.state is OrderState.WORKING and not o.cancelling])
     if live:
         return False                                     # listings sent now would prove nothing
     for condition_id in sweep.markets:
@@ -86,7 +72,7 @@ def on_cancel_market(state: State, result: CancelMarketResult) -> None:
     for order_id in result.cancelled:
         order = state.orders.get(order_id)
         if order is not None:
-            state.orders.move(order, OrderState.CANCELLED, state.now.ns)
+            requests.cancelled(state, order)
 
 
 def repeat_cancel_market(state: State, condition_id: str) -> None:

@@ -5,10 +5,9 @@ Order events and trade events of one order may come in any order and more than o
 
 from __future__ import annotations
 
-from trader.executor import sweep
+from trader.executor import requests
 from trader.executor.orders import Tracked
 from trader.executor.state import Chore, Session, State
-from trader.model.action import ReadBalances, ReadFills, ReadOrder
 from trader.model.event import (
     Answer,
     BalancesRead,
@@ -24,7 +23,6 @@ from trader.model.event import (
 from trader.model.order import OrderState
 
 _ABSENT_ANSWERS, _ABSENT_NS = 3, 10_000_000_000      # design §7: before that, "not found" proves nothing
-_ASK_AGAIN_MS = 4000
 _REPEAT_MS = 250
 _FILLS_OVERLAP_S = 60
 
@@ -73,6 +71,7 @@ def on_order_update(state: State, update: OrderUpdate) -> None:
         return
     order.matched_micro = max(order.matched_micro, update.matched_micro)
     if update.status is not VenueStatus.LIVE:
+        order.final = True
         state.orders.move(order, _STATE_OF[update.status], state.now.ns)
     elif order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
         _comes_alive(state, order)
@@ -86,16 +85,16 @@ def on_place_result(state: State, result: PlaceResult) -> None:
 
 
 def on_cancel_result(state: State, result: CancelResult) -> None:
-    """OK: it is dead. Not found: it was dead before, and must be asked how. Anything else: ask again."""
+    """OK: it is dead. Not found: it was dead before, and must be asked how. Anything else: cancel again."""
     for answer in result.answers:
         order = state.orders.get(answer.order_id)
         if order is None or order.done:
             continue
         order.cancelling = False
         if answer.outcome is Outcome.OK:
-            state.orders.move(order, OrderState.CANCELLED, state.now.ns)
+            requests.cancelled(state, order)
         elif answer.outcome is Outcome.NOT_FOUND:
-            ask(state, order)
+            requests.ask(state, order)
         else:
             state.later(Chore.CANCEL, order.order_id, max(_REPEAT_MS, answer.retry_after_ms))
 
@@ -109,10 +108,10 @@ def on_order_read(state: State, result: OrderRead) -> None:
         on_order_update(state, result.order)
         if order.state is OrderState.PENDING_CANCEL and not order.cancelling:
             state.orders.move(order, OrderState.WORKING, state.now.ns)       # the cancel was refused: it is alive
-    elif result.outcome is Outcome.NOT_FOUND and state.user_up and not order.done:
+    elif result.outcome is Outcome.NOT_FOUND and state.user_up:
         _count_absence(state, order)
-    if order.state in (OrderState.UNKNOWN, OrderState.PENDING_CANCEL):
-        ask_later(state, order)
+    if requests.is_doubtful(order):
+        requests.ask_later(state, order)
 
 
 def on_fills_read(state: State, result: FillsRead) -> None:
@@ -143,30 +142,6 @@ def on_balances_read(state: State, result: BalancesRead) -> None:
         state.info(f"quoting starts: cash ${state.ledger.cash_micro / 1e6:,.2f}")
 
 
-def read_balances(state: State) -> None:
-    if state.market is not None and not state.reading_balances:
-        state.reading_balances = True
-        state.actions.append(ReadBalances(state.next_seq(), state.market.tokens, state.market.protocol))
-
-
-def read_fills(state: State) -> None:
-    """Trades since a minute before the last read: what the stream did not replay."""
-    if state.market is not None and not state.reading_fills:
-        state.reading_fills = True
-        state.actions.append(ReadFills(state.next_seq(), state.market.condition_id, state.fills_since_s))
-
-
-def ask(state: State, order: Tracked) -> None:
-    """Reads one order by id, unless a read is out already."""
-    if not order.asking and not order.done:
-        order.asking = True
-        state.actions.append(ReadOrder(state.next_seq(), order.order_id))
-
-
-def ask_later(state: State, order: Tracked) -> None:
-    state.later(Chore.ASK, order.order_id, _ASK_AGAIN_MS if order.absent_answers else _REPEAT_MS)
-
-
 def _on_placed(state: State, order: Tracked, answer: Answer) -> None:
     outcome = answer.outcome
     if outcome in _ERRORS:
@@ -179,10 +154,11 @@ def _on_placed(state: State, order: Tracked, answer: Answer) -> None:
     elif outcome in (Outcome.UNKNOWN, Outcome.DUPLICATE):
         state.counts["unknown"] += 1
         if state.orders.move(order, OrderState.UNKNOWN, state.now.ns):
-            sweep.cancel(state, [order.order_id])        # in doubt cancel, then ask
-            ask_later(state, order)
+            requests.cancel(state, [order.order_id])        # in doubt cancel, then ask
+            requests.ask_later(state, order)
     else:
         state.counts["shed" if outcome is Outcome.SHED else "rejected"] += 1
+        order.final = True
         state.orders.move(order, OrderState.REJECTED, state.now.ns)
         hold_ms = max(_HOLD_MS.get(outcome, 0), answer.retry_after_ms)
         state.held_until_ns[order.slot] = state.now.ns + hold_ms * 1_000_000
@@ -194,7 +170,7 @@ def _comes_alive(state: State, order: Tracked) -> None:
     """A place of an older epoch that turns out to be live is cancelled at once: a cancel-all did not reach it."""
     state.orders.move(order, OrderState.WORKING, state.now.ns)
     if order.epoch < state.epoch:
-        sweep.cancel(state, [order.order_id])
+        requests.cancel(state, [order.order_id])
 
 
 def _count_absence(state: State, order: Tracked) -> None:
@@ -202,6 +178,7 @@ def _count_absence(state: State, order: Tracked) -> None:
     order.absent_since_ns = order.absent_since_ns or state.now.ns
     if order.absent_answers >= _ABSENT_ANSWERS and state.now.ns - order.absent_since_ns >= _ABSENT_NS:
         state.orders.move(order, OrderState.CANCELLED, state.now.ns)
+        order.final = True
         state.warn(f"order {order.order_id[:10]}… is not known to the venue: taken for never accepted")
 
 
@@ -211,4 +188,4 @@ def _foreign(state: State, update: OrderUpdate) -> None:
     rolling = state.target is not None and update.condition_id == state.target.condition_id
     if update.status is VenueStatus.LIVE and (ours or rolling or state.sweep is not None):
         state.counts["foreign_orders"] += 1
-        sweep.cancel(state, [update.order_id])
+        requests.cancel(state, [update.order_id])

@@ -13,13 +13,13 @@ T = TypeVar("T")
 class SnapshotCache(Generic[T]):
     """One reference, swapped whole. The first thread to publish owns the cache for good."""
 
-    __slots__ = ("_name", "_snapshot", "_writer_id", "_writer_name")
+    __slots__ = ("_name", "_owner", "_snapshot", "_writer_id")
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._snapshot: T | None = None
+        self._owner: dict[str, tuple[int, str]] = {}
         self._writer_id: int | None = None
-        self._writer_name = ""
 
     def publish(self, snapshot: T) -> None:
         if self._writer_id != threading.get_ident():
@@ -31,10 +31,11 @@ class SnapshotCache(Generic[T]):
         return self._snapshot
 
     def _adopt_writer(self) -> None:
-        me = threading.current_thread()
-        if self._writer_id is not None:
+        me = threading.get_ident(), threading.current_thread().name
+        owner = self._owner.setdefault("writer", me)     # one C call: of two threads that publish first, one must lose
+        if owner != me:
             raise OwnershipError(
-                f"cache {self._name!r} belongs to thread {self._writer_name!r} but {me.name!r} published to it.",
+                f"cache {self._name!r} belongs to thread {owner[1]!r} but {me[1]!r} published to it.",
                 remedy="Give that role a cache of its own, or send the executor an event instead.",
             )
-        self._writer_id, self._writer_name = me.ident, me.name
+        self._writer_id = me[0]

@@ -22,4 +22,4 @@ class Doorbell:
 
     def wait(self, timeout_s: float) -> bool:        # strategy thread; its parking spot
         """True when somebody rang since the last wait. Read the caches afterwards, so that the last ring is never lost."""
-        return self._silence.acquire(timeout=timeout_s)
+        return self._silence.acquire(timeout=max(0, timeout_s))      # a deadline that has passed: -1 would wait for ever

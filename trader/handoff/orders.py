@@ -31,10 +31,8 @@ class FeedOrders:
 
     def put(self, wanted: Subscription) -> None:     # markets thread
         self._slot.append(wanted)                    # visible first, then wake
-        try:
-            self._wake_in.send(b"\0")
-        except BlockingIOError:                      # a wake-up is already waiting to be read: it serves this order too
-            return
+        with contextlib.suppress(OSError):           # full: a wake-up already waits and serves this order too;
+            self._wake_in.send(b"\0")                # closed: the feed has ended, and says so itself
 
     def take(self) -> Subscription | None:           # the feed's thread
         with contextlib.suppress(BlockingIOError):

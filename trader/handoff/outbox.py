@@ -50,13 +50,13 @@ class OrderOutbox:
                 self._cancel_ready.notify()
 
     def raise_epoch(self, epoch: int) -> list[PlaceOrders]:      # executor thread
-        """From now on only places of `epoch` are sent. Returns the queued ones that are shed, so that each is answered."""
+        """From now on only places of `epoch` are sent; it never falls. Returns the queued ones that are shed, so that
+        each is answered."""
         with self._any_ready:
-            self._epoch = epoch
-            queued = self._lanes[Lane.PLACE]
-            shed = [r for r in queued if isinstance(r, PlaceOrders) and r.epoch < epoch]
-            self._lanes[Lane.PLACE] = deque(r for r in queued if not (isinstance(r, PlaceOrders) and r.epoch < epoch))
-            return shed
+            self._epoch = max(self._epoch, epoch)
+            queued = [r for r in self._lanes[Lane.PLACE] if isinstance(r, PlaceOrders)]      # the lane holds nothing else
+            self._lanes[Lane.PLACE] = deque(r for r in queued if r.epoch >= self._epoch)
+            return [r for r in queued if r.epoch < self._epoch]
 
     def take(self, *, only_cancels: bool, timeout_s: float) -> Request | None:       # gateway threads; their parking spot
         ready = self._cancel_ready if only_cancels else self._any_ready

@@ -74,8 +74,8 @@ class RoleThread(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
-        name_native_thread(self.name)
         try:
+            name_native_thread(self.name)
             self.role.posture.declare("starting", 30_000)
             self.role.on_start()
             while not self._stopping.is_set():

@@ -1,4 +1,4 @@
-"""Starts roles in order, watches them, stops them in exact reverse. A role that crashes or overstays is reported once.
+"""Starts roles in order, watches them, stops them group by group in reverse. A role that crashes or overstays is reported once.
 
 The watching itself is a role (`supervisor`); starting and stopping run on the thread that owns the `Trader`.
 """
@@ -43,11 +43,15 @@ class Supervisor:
 
     def start(self, role: Role) -> None:
         thread = RoleThread(role, self._failed_once)
+        thread.start()                           # first: a thread that the system refused cannot be joined by `stop`
         self._threads.append(thread)
-        thread.start()
 
     def stop(self, names: set[str], deadline_s: float) -> list[str]:
-        """Asks the named roles to stop and joins them in reverse order of their start. Returns those that did not end."""
+        """Asks the named roles to stop and joins them in reverse order of their start. Returns those that did not end.
+
+        One call is one group: its members end side by side, so that a pool drains within one deadline. Roles that write to
+        others go into an earlier call.
+        """
         chosen = [t for t in reversed(self._threads) if t.name in names]
         for thread in chosen:
             thread.ask_to_stop()
@@ -55,6 +59,9 @@ class Supervisor:
         for thread in chosen:
             thread.join(max(0, end_ns - self._clock.monotonic_ns()) / 1e9)
         return [t.name for t in chosen if t.is_alive()]
+
+    def stop_all(self, deadline_s: float) -> list[str]:
+        return self.stop({thread.name for thread in self._threads}, deadline_s)
 
     def check(self, now_ns: int) -> None:
         """Reports every role that is beyond its declared limit by more than the watchdog allows."""
@@ -79,9 +86,9 @@ class Supervisor:
         with self._failed_lock:
             first = name not in self._failed
             self._failed.add(name)
+        if not isinstance(error, TraderError):   # also the second one: a crash of on_stop after a crash of do_work
+            log.error("role %s crashed", name, exc_info=error)
         if first:
-            if not isinstance(error, TraderError):
-                log.error("role %s crashed", name, exc_info=error)
             self._on_failure(name, error)
 
 
@@ -90,8 +97,8 @@ class Watch:
 
     name = "supervisor"
 
-    def __init__(self, supervisor: Supervisor, clock: Clock) -> None:
-        self._supervisor, self._clock = supervisor, clock
+    def __init__(self, supervisor: Supervisor, clock: Clock, every_s: float = CHECK_EVERY_S) -> None:
+        self._supervisor, self._clock, self._every_s = supervisor, clock, every_s
         self.posture = Posture(clock)
         self._parked = threading.Event()         # never set: a wait that a dump can name
         self._last_ns = clock.monotonic_ns()
@@ -100,7 +107,7 @@ class Watch:
         self._last_ns = self._clock.monotonic_ns()
 
     def do_work(self) -> None:
-        self._parked.wait(CHECK_EVERY_S)
+        self._parked.wait(self._every_s)
         now_ns = self._clock.monotonic_ns()
         suspended = now_ns - self._last_ns > SUSPENDED_AFTER_NS
         self._last_ns = now_ns

@@ -1,0 +1,259 @@
+"""The role stepped without a thread. Every cycle has a reason not to wait: a ring, a due tick, or an ended debounce time."""
+
+from __future__ import annotations
+
+import pytest
+
+from trader.handoff.cache import SnapshotCache
+from trader.handoff.doorbell import Doorbell
+from trader.handoff.mailbox import IntentMailbox
+from trader.model.intent import Mode, Quote
+from trader.model.market import LiveMarket
+from trader.model.order import Side
+from trader.strategy.role import StrategyInputs, StrategyRole
+from trader.strategy.settings import StrategySettings
+from trader.testing.manual_clock import ManualClock
+
+OPEN_MS = 1_795_000_000_000
+
+
+class Scripted:
+    """A strategy that wants what the test says and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.wants, self.asked = (Mode.NORMAL, (Quote(Side.BUY, 4800, 100_000_000),), ""), 0
+
+    def quote(self, view):
+        self.asked += 1
+        return self.wants
+
+
+class Desk:
+    """The role and everything around it. `tick` and `ring` run one cycle each."""
+
+    def __init__(self, make, bell=None, **settings) -> None:
+        self.make, self.clock, self.strategy = make, ManualClock(wall_start_ms=OPEN_MS + 1_800_000), Scripted()
+        self.inputs = StrategyInputs(*(SnapshotCache(name) for name in ("live", "books", "reference", "inventory")))
+        self.bell, self.pulse, self.rings = bell or Doorbell(), SnapshotCache("pulse"), []
+        self.mailbox = IntentMailbox(self.rings.append)
+        self.role = StrategyRole(StrategySettings(**settings), self.strategy, inputs=self.inputs, bell=self.bell,
+                                 mailbox=self.mailbox, pulse=self.pulse, clock=self.clock)
+        self.role.on_start()
+
+    def publish(self, **other):
+        market = self.make.market()
+        snapshots = {"live": LiveMarket(market, None), "books": self.make.book(), "reference": self.make.reference(),
+                     "inventory": self.make.inventory(), **other}
+        for name, snapshot in snapshots.items():
+            getattr(self.inputs, name).publish(snapshot)
+
+    def tick(self, ms: int = 50):
+        self.clock.advance(ms=ms)
+        self.role.do_work()
+        return self.mailbox.take()
+
+    def ring(self, ms: int = 0):
+        self.clock.advance(ms=ms)
+        self.bell.ring()
+        self.role.do_work()
+        return self.mailbox.take()
+
+
+@pytest.fixture
+def desk(make):
+    desk = Desk(make)
+    desk.publish()
+    return desk
+
+
+def test_a_tick_runs_the_strategy_and_publishes_what_it_wants(desk):
+    intent = desk.tick()
+    assert (intent.seq, intent.condition_id, intent.mode, intent.quotes, intent.fair_bp) == (
+        1, "0xaa", *desk.strategy.wants[:2], 5000)
+
+
+def test_what_did_not_change_is_not_published_again(desk):
+    desk.tick()
+    assert [desk.tick() for _ in range(5)] == [None] * 5
+    assert desk.strategy.asked == 6
+
+
+@pytest.mark.parametrize("wants", [
+    (Mode.NORMAL, (Quote(Side.BUY, 4700, 100_000_000),), ""),
+    (Mode.NORMAL, (), ""),
+    (Mode.CAUTION, (Quote(Side.BUY, 4800, 100_000_000),), "x"),
+])
+def test_a_change_of_mode_or_quotes_is_published(desk, wants):
+    desk.tick()
+    desk.strategy.wants = wants
+    assert desk.tick()[2:4] == wants[:2]
+
+
+def test_another_wording_alone_is_not_published(desk):
+    desk.tick()
+    desk.strategy.wants = (*desk.strategy.wants[:2], "3.1 s left")
+    assert desk.tick() is None
+
+
+def test_a_stop_is_published_at_every_tick(desk):
+    desk.strategy.wants = (Mode.STOP, (), "enough")
+    assert [desk.tick().reason for _ in range(4)] == ["enough"] * 4
+
+
+def test_rings_do_not_repeat_a_stop(desk):
+    desk.strategy.wants = (Mode.STOP, (), "enough")
+    desk.tick()
+    moves = [desk.make.book(4000 + 100 * step) for step in range(1, 4)]
+    got = []
+    for book in moves:
+        desk.inputs.books.publish(book)
+        got.append(desk.ring(ms=10))
+    assert got == [None] * 3
+
+
+def test_a_ring_without_a_move_runs_nothing(desk):
+    desk.tick()
+    desk.ring()
+    assert desk.strategy.asked == 1
+
+
+def test_a_ring_with_a_move_runs_before_the_tick(desk):
+    desk.tick()
+    desk.inputs.books.publish(desk.make.book(4100))
+    desk.strategy.wants = (Mode.NORMAL, (), "")
+    assert desk.ring(ms=1).quotes == ()
+    assert desk.role.stats().triggers["book"] == 1
+
+
+def test_a_move_inside_the_debounce_time_is_seen_at_its_end_without_a_ring(make):
+    desk = Desk(make, strategy_hz=1, debounce_ms=100)
+    desk.publish()
+    desk.ring()                                                  # the first look of all: an early run
+    desk.inputs.books.publish(make.book(4100))
+    desk.ring(ms=10)
+    assert desk.strategy.asked == 1
+    desk.tick(ms=90)                                             # no ring, no tick (1 Hz): only the end of the debounce time
+    assert desk.strategy.asked == 2
+
+
+def test_the_park_ends_with_the_debounce_time_and_never_after_250_ms(make):
+    class SilentBell:
+        def wait(self, timeout_s: float) -> None:
+            waits.append(round(timeout_s, 3))
+
+    waits, desk = [], Desk(make, SilentBell(), strategy_hz=1, debounce_ms=100)
+    desk.publish()
+    desk.role.do_work()
+    desk.clock.advance(ms=40)
+    desk.inputs.books.publish(make.book(4100))
+    desk.role.do_work()
+    desk.role.do_work()
+    assert waits == [0.25, 0.25, 0.06]
+
+
+def test_a_long_debounce_time_does_not_lengthen_the_park(make):
+    class SilentBell:
+        def wait(self, timeout_s: float) -> None:
+            waits.append(timeout_s)
+
+    waits, desk = [], Desk(make, SilentBell(), strategy_hz=1, debounce_ms=900)
+    desk.publish()
+    for bid_bp in (4000, 4100, 4200):
+        desk.inputs.books.publish(make.book(bid_bp))
+        desk.role.do_work()
+    assert waits == [0.25] * 3
+
+
+def test_late_ticks_are_skipped_never_bunched(desk):
+    desk.tick()
+    desk.tick(ms=175)
+    stats = desk.role.stats()
+    assert (stats.ticks, stats.skipped, desk.strategy.asked) == (2, 2, 2)
+    assert desk.role.lateness.summary() == {"count": 2, "p50_us": 125_000.0, "p99_us": 125_000.0}
+
+
+def test_a_pulse_is_written_at_every_run_with_or_without_an_intent(desk):
+    for count in range(1, 4):
+        desk.tick()
+        assert desk.pulse.read() == (count * 50_000_000, count, 0, 5000)
+
+
+def test_without_a_market_it_says_so_once_a_second_and_its_pulse_goes_on(make):
+    desk = Desk(make)
+    intents = [desk.tick() for _ in range(41)]                   # 50 ms … 2.05 s
+    assert [count for count, intent in enumerate(intents) if intent] == [0, 20, 40]
+    assert (intents[0].mode, intents[0].condition_id, intents[0].reason) == (Mode.STOP, "", "no window is open")
+    assert desk.pulse.read().ticks == 41
+
+
+def test_a_new_reason_for_having_no_view_is_published_at_once(make):
+    desk = Desk(make)
+    desk.publish(books=make.book(condition_id="0xbb"))
+    assert desk.tick().reason == "waiting for the book of this market"
+    desk.inputs.books.publish(make.book())
+    desk.inputs.inventory.publish(make.inventory(condition_id="0xbb"))
+    assert desk.tick().reason == "waiting for the executor to take over this market"
+    assert desk.strategy.asked == 0
+
+
+def test_a_rollover_stops_until_book_and_executor_have_switched(desk):
+    make = desk.make
+    desk.tick()
+    desk.inputs.live.publish(LiveMarket(make.market("0xbb"), None))
+    assert desk.tick()[1:4] == ("0xbb", Mode.STOP, ())
+    desk.inputs.books.publish(make.book(condition_id="0xbb"))
+    assert desk.tick().mode is Mode.STOP
+    desk.inputs.inventory.publish(make.inventory(condition_id="0xbb"))
+    assert desk.tick()[1:3] == ("0xbb", Mode.NORMAL)
+
+
+def test_the_same_quotes_in_a_new_window_are_published_again(desk):
+    first = desk.tick()
+    desk.publish(live=LiveMarket(desk.make.market("0xbb"), None), books=desk.make.book(condition_id="0xbb"),
+                 inventory=desk.make.inventory(condition_id="0xbb"))
+    second = desk.tick()
+    assert (second.quotes, second.condition_id) == (first.quotes, "0xbb")
+
+
+def test_an_intent_names_the_newest_snapshot_it_is_based_on(desk):
+    desk.tick()
+    desk.inputs.books.publish(desk.make.book(4100, received_ns=51_000_000))
+    desk.strategy.wants = (Mode.NORMAL, (), "")
+    intent = desk.ring(ms=3)
+    assert (intent.snapshot_ns, intent.decided_ns) == (51_000_000, 53_000_000)
+    assert desk.role.latency.summary() == {"count": 1, "p50_us": 2000.0, "p99_us": 2000.0}
+
+
+def test_a_price_that_was_held_back_measures_no_latency(desk):
+    desk.ring()                                                  # the first look of all: an early run
+    desk.inputs.books.publish(desk.make.book(4100))
+    desk.ring(ms=30)
+    desk.strategy.wants = (Mode.NORMAL, (), "")
+    assert desk.tick(ms=20).quotes == ()                         # the tick comes first
+    desk.inputs.books.publish(desk.make.book(4200))
+    desk.ring(ms=10)
+    desk.strategy.wants = (Mode.CAUTION, (), "x")
+    assert desk.ring(ms=39) is None
+    assert desk.ring(ms=1).mode is Mode.CAUTION
+    assert desk.role.latency.summary()["count"] == 0
+
+
+def test_a_stop_rings_the_executor_urgently(desk):
+    desk.tick()
+    desk.strategy.wants = (Mode.STOP, (), "enough")
+    desk.tick()
+    assert desk.rings == [False, True]
+
+
+def test_a_fill_runs_early(desk):
+    desk.tick()
+    desk.inputs.inventory.publish(desk.make.inventory(net=7))
+    desk.strategy.wants = (Mode.NORMAL, (), "")
+    assert desk.ring(ms=1).quotes == ()
+    assert (desk.role.stats().triggers["fill"], desk.role.latency.summary()["count"]) == (1, 0)
+
+
+def test_a_strategy_that_raises_is_a_crash_of_the_role(desk):
+    desk.strategy.wants = None
+    with pytest.raises(TypeError):
+        desk.tick()

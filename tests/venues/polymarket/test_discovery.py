@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from trader.errors import ConnectionLost, WireError
+from trader.venues.polymarket.discovery import GammaDiscovery, market_from_gamma
+
+FRAME = Path(__file__).parent / "frames" / "gamma_market.json"
+UP = "25070934348813416902477876984955073880416401960631253331845590271167412497744"
+OPEN_MS = 1_791_241_200_000
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return dict(orjson.loads(FRAME.read_bytes()) | changes)
+
+
+class Gamma:
+    """A scripted listing; keeps what it was asked."""
+
+    def __init__(self, *rows: dict[str, Any], status: int = 200) -> None:
+        self.rows, self.status = rows, status
+        self.asked: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        event = {"slug": "event", "markets": list(self.rows)}
+        return httpx.Response(self.status, json={"events": [event]} if "keyset" in request.url.path else event)
+
+    def discovery(self) -> GammaDiscovery:
+        return GammaDiscovery("https://gamma.test/", httpx.Client(transport=httpx.MockTransport(self)))
+
+
+def test_a_recorded_market_is_read_exactly() -> None:
+    market = market_from_gamma(row())
+    assert market.yes_token == UP and market.slug == "btc-updown-15m-1791241200"
+    assert (market.tick_bp, market.min_size_micro, market.protocol) == (100, 5_000_000, "v1")
+    assert (market.open_ms, market.close_ms) == (OPEN_MS, OPEN_MS + 900_000)
+
+
+def test_labels_decide_the_tokens_not_their_order() -> None:
+    assert market_from_gamma(row(outcomes='["Down", "Up"]')).no_token == UP
+
+
+def test_yes_and_no_are_labels_too() -> None:
+    assert market_from_gamma(row(outcomes='["Yes", "No"]')).yes_token == UP
+
+
+def test_a_v2_market_trades_its_position_ids() -> None:
+    market = market_from_gamma(row(version="v2", clobTokenIds=None, positionIds=["7", "8"]))
+    assert (market.tokens, market.protocol) == (("7", "8"), "v2")
+
+
+def test_the_version_decides_and_not_the_field_that_is_filled() -> None:
+    assert market_from_gamma(row(positionIds=["7", "8"])).yes_token == UP
+
+
+@pytest.mark.parametrize("changes", [
+    {"version": "v3"}, {"version": None}, {"outcomes": '["Red", "Blue"]'}, {"clobTokenIds": '["1"]'}, {"clobTokenIds": '["1", "1"]'},
+    {"clobTokenIds": "[]"}, {"conditionId": "0x"}, {"endDate": "2026-10-05T23:15:00"},
+])
+def test_a_market_that_cannot_be_traded_safely_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises((WireError, ValueError)):
+        market_from_gamma(row(**changes))
+
+
+def test_a_condition_id_of_31_bytes_is_padded_on_the_right() -> None:
+    assert market_from_gamma(row(conditionId="0x" + "ab" * 31)).condition_id == "0x" + "ab" * 31 + "00"
+
+
+def test_the_listing_is_bounded_by_now() -> None:
+    gamma = Gamma(row())
+    gamma.discovery().windows(10114, OPEN_MS)
+    query = gamma.asked[0].url.params
+    assert query["end_date_min"] == "2026-10-05T23:00:00Z" and query["series_id"] == "10114" and query["closed"] == "false"
+
+
+def test_windows_come_by_close_time_and_without_those_that_have_closed() -> None:
+    late, past = row(slug="late", endDate="2026-10-05T23:30:00Z"), row(slug="past", endDate="2026-10-05T23:00:00Z")
+    assert [m.slug for m in Gamma(late, past, row()).discovery().windows(1, OPEN_MS)] == ["btc-updown-15m-1791241200", "late"]
+
+
+@pytest.mark.parametrize("changes", [{"closed": True}, {"acceptingOrders": False}, {"enableOrderBook": False}])
+def test_a_window_without_a_market_is_left_out(changes: dict[str, Any]) -> None:
+    assert Gamma(row(**changes)).discovery().windows(1, OPEN_MS) == []
+
+
+def test_one_unreadable_market_does_not_hide_the_others_and_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
+    discovery = Gamma(row(slug="odd", version="v9"), row()).discovery()
+    assert len(discovery.windows(1, OPEN_MS)) == 1 and len(discovery.windows(1, OPEN_MS)) == 1
+    assert caplog.text.count("odd is left out") == 1 and "v9" in caplog.text
+
+
+def test_a_slug_finds_its_market_and_an_unknown_one_finds_none() -> None:
+    assert Gamma(row()).discovery().by_slug("event") is not None
+    assert Gamma(row(), status=404).discovery().by_slug("nothing") is None
+
+
+@pytest.mark.parametrize("status", [500, 422, 301])
+def test_an_answer_that_is_no_listing_is_asked_for_again(status: int) -> None:
+    with pytest.raises(ConnectionLost, match=str(status)):
+        Gamma(status=status).discovery().windows(1, OPEN_MS)
+
+
+def test_a_network_failure_is_a_lost_connection() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("slow", request=request)
+    with pytest.raises(ConnectionLost, match="ConnectTimeout"):
+        GammaDiscovery("https://gamma.test", httpx.Client(transport=httpx.MockTransport(refuse))).windows(1, OPEN_MS)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b'{"events":[{}]}', b'{"events":7}'])
+def test_an_answer_that_is_not_a_listing_is_a_wire_error(body: bytes) -> None:
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
+    with pytest.raises(WireError):
+        GammaDiscovery("https://gamma.test", client).windows(1, OPEN_MS)

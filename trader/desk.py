@@ -1,0 +1,126 @@
+"""One desk: every hand-off and every role, wired once. Nothing is patched afterwards; `app.py` starts and stops it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from trader.executor.guards import Limits
+from trader.executor.role import ExecutorReport, ExecutorRole, Inputs
+from trader.executor.state import State
+from trader.feeds.book_feed import BookFeed
+from trader.feeds.reference_feed import ReferenceFeed
+from trader.feeds.snapshot_feed import SnapshotFeed
+from trader.feeds.user_feed import UserFeed
+from trader.gateway.limits import TokenBucket
+from trader.gateway.role import GatewayRole
+from trader.handoff.cache import SnapshotCache
+from trader.handoff.doorbell import Doorbell
+from trader.handoff.inbox import ExecutorInbox
+from trader.handoff.mailbox import IntentMailbox
+from trader.handoff.orders import FeedOrders
+from trader.handoff.outbox import OrderOutbox
+from trader.markets.role import MarketsRole
+from trader.model.action import Flight
+from trader.model.book import FeedHealth, MarketBook, ReferencePrice
+from trader.model.intent import Inventory, StrategyPulse
+from trader.model.market import LiveMarket
+from trader.runtime.clock import Clock
+from trader.settings import Settings
+from trader.strategy.base import strategy_named
+from trader.strategy.role import StrategyInputs, StrategyRole
+from trader.venues.binance.market_stream import BinanceMarketStream
+from trader.venues.binance.snapshot import BinanceSnapshot
+from trader.venues.polymarket.account import Account
+from trader.venues.polymarket.discovery import GammaDiscovery
+from trader.venues.polymarket.market_stream import PolymarketMarketStream
+from trader.venues.polymarket.orders import PolymarketOrders
+from trader.venues.polymarket.signing import PolymarketRules
+from trader.venues.polymarket.user_stream import PolymarketUserStream
+
+
+class HandOffs:
+    """Every object through which two roles talk; the writer of each is named in `trader/handoff/` and docs/handoffs.md."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.live = SnapshotCache[LiveMarket]("live market")
+        self.book = SnapshotCache[MarketBook]("book")
+        self.reference = SnapshotCache[ReferencePrice]("reference")
+        self.inventory = SnapshotCache[Inventory]("inventory")
+        self.pulse = SnapshotCache[StrategyPulse]("strategy pulse")
+        self.report = SnapshotCache[ExecutorReport]("executor report")
+        self.book_health = SnapshotCache[FeedHealth]("book health")
+        self.reference_health = SnapshotCache[FeedHealth]("reference health")
+        self.user_health = SnapshotCache[FeedHealth]("user health")
+        self.flights = tuple(SnapshotCache[Flight | None](f"flight {i}") for i in range(settings.gateway.threads))
+        self.bell = Doorbell()
+        self.inbox = ExecutorInbox(settings.executor.inbox_limit)
+        self.mailbox = IntentMailbox(self.inbox.ring)
+        self.outbox = OrderOutbox()
+        self.book_orders, self.user_orders = FeedOrders(), FeedOrders()
+
+
+class Desk(NamedTuple):
+    """The roles of one desk, in the order in which they start: from the venue inwards."""
+
+    hands: HandOffs
+    book_feed: BookFeed
+    user_feed: UserFeed
+    reference_feed: ReferenceFeed | SnapshotFeed
+    gateways: tuple[GatewayRole, ...]
+    executor: ExecutorRole
+    strategy: StrategyRole
+    markets: MarketsRole
+
+
+def build(settings: Settings, account: Account, clock: Clock, *, on_stopped: Callable[[], None],
+          on_finished: Callable[[], None]) -> Desk:
+    """Opens no connection and starts no thread. `on_stopped`: the executor has proved that nothing is open.
+    `on_finished`: the one event of `market.slug` has closed."""
+    hands = HandOffs(settings)
+    venue = settings.polymarket
+    return Desk(
+        hands,
+        BookFeed(PolymarketMarketStream(venue.ws_url), settings.feeds, hands.book_orders, hands.book, hands.book_health, hands.bell,
+                 clock),
+        UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders, hands.user_health,
+                 hands.inbox, clock),
+        _reference(settings, hands, clock),
+        _gateways(settings, account, hands, clock),
+        _executor(settings, account, hands, clock, on_stopped),
+        StrategyRole(settings.strategy, strategy_named(settings.strategy),
+                     inputs=StrategyInputs(hands.live, hands.book, hands.reference, hands.inventory),
+                     bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock),
+        MarketsRole(settings.market, GammaDiscovery(venue.gamma_url), live=hands.live,
+                    feeds=(hands.book_orders, hands.user_orders), inbox=hands.inbox, clock=clock, on_finished=on_finished),
+    )
+
+
+def _reference(settings: Settings, hands: HandOffs, clock: Clock) -> ReferenceFeed | SnapshotFeed:
+    source = settings.binance
+    if source.snapshot_url:
+        return SnapshotFeed(BinanceSnapshot(source), settings.feeds, hands.reference, hands.reference_health, hands.bell, clock)
+    stream = BinanceMarketStream(source.ws_url, source.symbol)
+    return ReferenceFeed(stream, settings.feeds, hands.reference, hands.reference_health, hands.bell, clock)
+
+
+def _gateways(settings: Settings, account: Account, hands: HandOffs, clock: Clock) -> tuple[GatewayRole, ...]:
+    bucket = TokenBucket(clock, settings.gateway.orders_per_s, settings.gateway.orders_burst)
+    return tuple(
+        GatewayRole(index, settings.gateway, PolymarketOrders(account, settings.polymarket.clob_url, settings.gateway, clock), bucket,
+                    hands.outbox, hands.inbox, flight, clock)
+        for index, flight in enumerate(hands.flights)
+    )
+
+
+def _executor(settings: Settings, account: Account, hands: HandOffs, clock: Clock, on_stopped: Callable[[], None]) -> ExecutorRole:
+    limits = Limits(
+        book_stale_ms=settings.feeds.book_stale_ms, reference_stale_ms=settings.feeds.reference_stale_ms,
+        user_stale_ms=settings.feeds.user_stale_ms, stale_sweeps=settings.feeds.on_stale == "cancel_all",
+        strategy_period_ms=1000 // settings.strategy.strategy_hz,
+    )
+    inputs = Inputs(hands.book, hands.book_health, hands.reference_health, hands.user_health, hands.pulse, hands.flights)
+    state = State(settings.executor, PolymarketRules(account), first_salt=random.SystemRandom().getrandbits(52))
+    return ExecutorRole(state, limits, inputs, inbox=hands.inbox, mailbox=hands.mailbox, outbox=hands.outbox,
+                        inventory=hands.inventory, report=hands.report, bell=hands.bell, clock=clock, on_stopped=on_stopped)

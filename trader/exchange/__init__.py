@@ -1,0 +1,17 @@
+"""The embedded exchange: a wire-compatible Polymarket on loopback, with a living market in it.
+
+    REST (waitress) ─┐                       ┌─ events ─→ publisher ─→ bounded queues ─→ WebSocket clients
+    bots ────────────┼─→ venue (one lock) ─→ engine
+    market life ─────┘                       └─ answers ─→ whoever asked
+
+It shares no code with `trader.venues`, so that a misreading of the wire on one side cannot hide on the other.
+Imports only `trader.errors`, `trader.model`, `trader.runtime` and its own wire libraries.
+
+| thread | does | parks in |
+|--|--|--|
+| `main` | waits for a signal or the end of the parent's pipe | event wait |
+| `rest-io`, `waitress-N` | sockets of the REST port; one handler call each | select; task queue |
+| `ws-accept`, `ws-in-N`, `ws-out-N` | one reader and one writer for each WebSocket client | accept; recv; queue get |
+| `publisher` | events → frames, the only owner of the streams' books and subscriptions | queue get |
+| `market-life` | price path, windows, settlement, deadlines, bots | pacer wait |
+"""

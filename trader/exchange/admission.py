@@ -1,0 +1,68 @@
+"""The rules an order must meet before it may match. Pure; each broken rule is a `Refusal` with the venue's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trader.exchange import refusal
+from trader.exchange.accounts import Account
+from trader.exchange.fills import Fill, needed_cash_micro
+from trader.exchange.market import Market
+from trader.exchange.orders import NewOrder, Order, OrderType, Side, book_side, yes_bp
+from trader.exchange.refusal import Refusal
+from trader.model.units import BP_PER_DOLLAR, MICRO, notional_micro, price_to_wire, size_to_wire
+
+GTD_EARLY_MS = 60_000           # a GTD order dies this long before its stated expiration …
+GTD_LEAST_MS = 180_000          # … which must be at least this far ahead
+SIZE_STEP_MICRO = MICRO // 100  # sizes of resting orders have two decimals
+LEAST_TAKE_MICRO = MICRO        # a marketable BUY spends at least one dollar
+
+
+def check_terms(new: NewOrder, market: Market, now_ms: int) -> None:
+    """Everything that can be judged without looking at the book or at balances."""
+    if not market.accepting:
+        raise Refusal(refusal.NOT_READY)
+    _check_price(new.price_bp, market.spec.tick_bp)
+    if new.order_type.may_rest:
+        if new.size_micro < market.spec.min_size_micro:
+            raise Refusal(f"Size ({size_to_wire(new.size_micro)}) lower than the minimum: {size_to_wire(market.spec.min_size_micro)}")
+        if new.size_micro % SIZE_STEP_MICRO:
+            raise Refusal(refusal.WRONG_PRECISION)
+    elif new.post_only:
+        raise Refusal("invalid post-only order: only GTC and GTD orders can be post-only")
+    if new.order_type is OrderType.GTD and (new.expires_ms or 0) < now_ms + GTD_LEAST_MS:
+        raise Refusal(refusal.INVALID_EXPIRATION)
+
+
+def _check_price(price_bp: int, tick_bp: int) -> None:
+    if price_bp % tick_bp or not tick_bp <= price_bp <= BP_PER_DOLLAR - tick_bp:
+        raise Refusal(f"Price ({price_to_wire(price_bp)}) breaks minimum tick size rule: {price_to_wire(tick_bp)}")
+
+
+def check_book(new: NewOrder, market: Market, fills: Sequence[Fill]) -> None:
+    """Post-only, all-or-nothing and take-something orders against what they would meet."""
+    if new.post_only and market.book.crosses(book_side(new.outcome, new.side), yes_bp(new.outcome, new.price_bp)):
+        raise Refusal(refusal.CROSSES)
+    if new.order_type is OrderType.FOK and sum(fill.size_micro for fill in fills) < new.size_micro:
+        raise Refusal(refusal.FOK_KILLED, orderID=new.order_id)
+    if new.order_type is OrderType.FAK and not fills:
+        raise Refusal(refusal.FAK_KILLED, orderID=new.order_id)
+    spent_micro = notional_micro(new.price_bp, new.size_micro)
+    if fills and new.side is Side.BUY and spent_micro < LEAST_TAKE_MICRO:
+        raise Refusal(f"invalid amount for a marketable BUY order (${size_to_wire(spent_micro)}), min size: $1")
+
+
+def check_funds(new: NewOrder, account: Account, fills: Sequence[Fill]) -> None:
+    if new.side is Side.BUY:
+        enough = needed_cash_micro(new, fills) <= account.free_cash_micro()
+    else:
+        enough = new.size_micro <= account.free_tokens_micro((new.condition_id, new.outcome))
+    if not enough:
+        raise Refusal(refusal.NOT_ENOUGH)
+
+
+def dies_ms(order: Order) -> int | None:
+    """When a GTD order leaves the book; None for all others."""
+    if order.new.order_type is not OrderType.GTD or order.new.expires_ms is None:
+        return None
+    return order.new.expires_ms - GTD_EARLY_MS

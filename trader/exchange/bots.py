@@ -1,0 +1,139 @@
+"""The exchange's own traders. They call the venue directly, on thread `market-life`, each with an internal account.
+
+They only buy: a quote to sell YES is a bid for NO, and what meets it mints a pair. Some takers sell what they hold, so that
+ordinary trades and merges happen as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import NamedTuple
+
+from trader.exchange.orders import MarketSpec, NewOrder, OrderType, Outcome, Side
+from trader.exchange.population import MakerSettings, Population, TakerSettings
+from trader.exchange.refusal import Refusal
+from trader.exchange.venue import Venue
+from trader.model.units import BP_PER_CENT, BP_PER_DOLLAR, MICRO, complement_bp, floor_to_tick
+
+BOT_CASH_MICRO = 1_000_000_000 * MICRO      # deep pockets: a bot must never be what is missing
+_LOWEST_BP, _HIGHEST_BP = 2 * BP_PER_CENT, BP_PER_DOLLAR - 2 * BP_PER_CENT
+_ADDRESS = "0x" + "0" * 40
+
+_order_numbers = itertools.count(1)
+
+
+class Quotable(NamedTuple):
+    """A market as a bot sees it: where its fair price is, in bp of YES, and whether its window has opened."""
+
+    spec: MarketSpec
+    fair_bp: float
+    running: bool
+
+
+class Maker:
+    """Keeps `levels` bids a token around its opinion of the fair price, moving only what is out of place."""
+
+    def __init__(self, settings: MakerSettings, venue: Venue, rng: random.Random) -> None:
+        self._settings, self._venue, self._rng = settings, venue, rng
+        self._due_ms = 0
+        self._quotes: dict[str, dict[tuple[Outcome, int], tuple[str, int]]] = {}    # market → (token, level) → (id, price_bp)
+        venue.open_account(settings.name, cash_micro=BOT_CASH_MICRO, internal=True)
+
+    def step(self, markets: list[Quotable], now_ms: int) -> None:
+        if now_ms < self._due_ms:
+            return
+        self._due_ms = now_ms + self._rng.randint(self._settings.requote_ms // 2, self._settings.requote_ms * 3 // 2)
+        self._quotes = {market.spec.condition_id: self._quotes.get(market.spec.condition_id, {}) for market in markets}
+        for market in markets:
+            self._requote(market)
+
+    def _requote(self, market: Quotable) -> None:
+        quotes = self._quotes[market.spec.condition_id]
+        error_bp = self._rng.gauss(0.0, self._settings.opinion_cents * BP_PER_CENT) if market.running else 0.0
+        wanted = self._wanted(market.fair_bp + error_bp)
+        stale = [slot for slot, (_, price_bp) in quotes.items() if self._out_of_place(price_bp, wanted.get(slot))]
+        if stale:
+            self._venue.cancel(self._settings.name, [quotes.pop(slot)[0] for slot in stale])
+        held = self._venue.open_order_ids(self._settings.name, market.spec.condition_id)
+        for slot, price_bp in wanted.items():
+            if slot not in quotes or quotes[slot][0] not in held:
+                quotes.pop(slot, None)
+                order_id = self._bid(market.spec, slot[0], price_bp)
+                if order_id:
+                    quotes[slot] = (order_id, price_bp)
+
+    def _wanted(self, fair_bp: float) -> dict[tuple[Outcome, int], int]:
+        """Price of each (token, level); levels that would leave the book's range are left out."""
+        wanted = {}
+        for level in range(self._settings.levels):
+            away_bp = (self._settings.half_spread_cents + level * self._settings.spacing_cents) * BP_PER_CENT
+            for outcome, centre_bp in ((Outcome.YES, fair_bp), (Outcome.NO, BP_PER_DOLLAR - fair_bp)):
+                price_bp = floor_to_tick(int(centre_bp - away_bp), BP_PER_CENT)
+                if _LOWEST_BP <= price_bp <= _HIGHEST_BP:
+                    wanted[outcome, level] = int(price_bp)
+        return wanted
+
+    def _out_of_place(self, price_bp: int, wanted_bp: int | None) -> bool:
+        return wanted_bp is None or abs(price_bp - wanted_bp) > self._settings.tolerance_cents * BP_PER_CENT
+
+    def _bid(self, spec: MarketSpec, outcome: Outcome, price_bp: int) -> str | None:
+        size_micro = self._rng.randint(*self._settings.size) * MICRO
+        new = _order(self._settings.name, spec, outcome, Side.BUY, price_bp, size_micro)
+        return new.order_id if _placed(self._venue, new._replace(post_only=True)) else None
+
+
+class Taker:
+    """Comes at random times and takes the best price: any within reach of the fair price, or only one that is wrong by an edge."""
+
+    def __init__(self, settings: TakerSettings, venue: Venue, rng: random.Random) -> None:
+        self._settings, self._venue, self._rng = settings, venue, rng
+        self._due_ms = 0.0
+        venue.open_account(settings.name, cash_micro=BOT_CASH_MICRO, internal=True)
+
+    def step(self, markets: list[Quotable], now_ms: int) -> None:
+        running = [market for market in markets if market.running]
+        if now_ms < self._due_ms or not running:
+            return
+        self._due_ms = now_ms + self._rng.expovariate(self._settings.per_s) * 1000
+        outcome = Outcome(self._rng.randrange(2))
+        market = running[0]
+        fair_bp = market.fair_bp if outcome is Outcome.YES else BP_PER_DOLLAR - market.fair_bp
+        self._take(market.spec, outcome, fair_bp)
+
+    def _take(self, spec: MarketSpec, outcome: Outcome, fair_bp: float) -> None:
+        """Wants more of `outcome`: buys it, or sells the complement where it holds some."""
+        limit_bp = floor_to_tick(int(fair_bp + (self._settings.reach_cents - self._settings.edge_cents) * BP_PER_CENT), BP_PER_CENT)
+        if not BP_PER_CENT <= limit_bp <= BP_PER_DOLLAR - BP_PER_CENT:
+            return
+        size_micro = self._rng.randint(*self._settings.size) * MICRO
+        held_micro = self._venue.free_tokens_micro(self._settings.name, spec.condition_id, outcome.other)
+        if held_micro >= size_micro and self._rng.random() < 0.5:
+            new = _order(self._settings.name, spec, outcome.other, Side.SELL, complement_bp(limit_bp), size_micro)
+        else:
+            new = _order(self._settings.name, spec, outcome, Side.BUY, limit_bp, size_micro)
+        _placed(self._venue, new._replace(order_type=OrderType.FAK))
+
+
+class Crowd:
+    """The whole population."""
+
+    def __init__(self, population: Population, venue: Venue, rng: random.Random) -> None:
+        self._bots: list[Maker | Taker] = [Maker(maker, venue, rng) for maker in population.makers]
+        self._bots += [Taker(taker, venue, rng) for taker in population.takers]
+
+    def step(self, markets: list[Quotable], now_ms: int) -> None:
+        for bot in self._bots:
+            bot.step(markets, now_ms)
+
+
+def _order(name: str, spec: MarketSpec, outcome: Outcome, side: Side, price_bp: int, size_micro: int) -> NewOrder:
+    return NewOrder(f"0x{next(_order_numbers):064x}", name, "", _ADDRESS, spec, outcome, side, price_bp, size_micro)
+
+
+def _placed(venue: Venue, new: NewOrder) -> bool:
+    try:
+        venue.place(new)
+    except Refusal:         # would cross, found nothing, market closed meanwhile: bots shrug and come again
+        return False
+    return True

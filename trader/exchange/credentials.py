@@ -1,0 +1,102 @@
+"""API keys and the two levels of authentication. Key records are written under `_lock`; verification is pure.
+
+A key is derived from the exchange's seed, the address and the nonce: the same wallet gets the same key from the same
+exchange, on this run and on the next.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import threading
+import uuid
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import NamedTuple
+
+from eth_utils.address import is_address, to_checksum_address
+
+from trader.exchange import refusal
+from trader.exchange.refusal import Refusal
+from trader.exchange.signatures import auth_signer
+
+TIMESTAMP_TOLERANCE_S = 300     # the live venue does not publish its own; generous, so that only a broken clock is refused
+
+
+class ApiKey(NamedTuple):
+    key: str
+    secret: str             # url-safe base64
+    passphrase: str
+    address: str            # the EOA, checksummed; also the account id
+
+
+class KeyRing:
+    """All API keys. Shared by the REST workers and the publisher."""
+
+    def __init__(self, seed: int) -> None:
+        self._root = sha256(f"embedded exchange {seed}".encode()).digest()
+        self._keys: dict[str, ApiKey] = {}
+        self._lock = threading.Lock()
+
+    def create(self, address: str, nonce: int) -> ApiKey:
+        api_key = self._derive(address, nonce)
+        with self._lock:
+            if api_key.key in self._keys:
+                raise Refusal("Could not create api key")
+            self._keys[api_key.key] = api_key
+        return api_key
+
+    def derived(self, address: str, nonce: int) -> ApiKey:
+        api_key = self._derive(address, nonce)
+        with self._lock:
+            if api_key.key not in self._keys:
+                raise Refusal("Could not derive api key!")
+        return api_key
+
+    def of_address(self, address: str) -> list[str]:
+        with self._lock:
+            return [each.key for each in self._keys.values() if each.address == address]
+
+    def matches(self, key: str, secret: str, passphrase: str) -> bool:
+        """What a user stream shows instead of a signature."""
+        known = self._keys.get(key)
+        return known is not None and (known.secret, known.passphrase) == (secret, passphrase)
+
+    def verify_l2(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now_s: int) -> ApiKey:
+        """HMAC over timestamp + METHOD + path without query + the exact body bytes."""
+        api_key = self._keys.get(headers.get("POLY_API_KEY", ""))
+        timestamp = headers.get("POLY_TIMESTAMP", "")
+        if api_key is None or not fresh(timestamp, now_s):
+            raise Refusal(refusal.BAD_API_KEY, status=401)
+        message = f"{timestamp}{method}{path}".encode() + body
+        digest = hmac.new(base64.urlsafe_b64decode(api_key.secret), message, sha256).digest()
+        shown = (headers.get("POLY_SIGNATURE", ""), headers.get("POLY_PASSPHRASE", ""), headers.get("POLY_ADDRESS", "").lower())
+        expected = (base64.urlsafe_b64encode(digest).decode(), api_key.passphrase, api_key.address.lower())
+        if not all(hmac.compare_digest(one.encode(), other.encode()) for one, other in zip(shown, expected, strict=True)):
+            raise Refusal(refusal.BAD_API_KEY, status=401)
+        return api_key
+
+    def _derive(self, address: str, nonce: int) -> ApiKey:
+        def part(label: str) -> bytes:
+            return hmac.new(self._root, f"{label} {address} {nonce}".encode(), sha256).digest()
+        return ApiKey(str(uuid.UUID(bytes=part("key")[:16], version=4)), base64.urlsafe_b64encode(part("secret")).decode(),
+                      part("passphrase").hex(), address)
+
+
+def verify_l1(headers: Mapping[str, str], now_s: int) -> tuple[str, int]:
+    """(address, nonce) of a wallet that proved itself by an EIP-712 signature."""
+    address, timestamp = headers.get("POLY_ADDRESS", ""), headers.get("POLY_TIMESTAMP", "")
+    nonce, signature = headers.get("POLY_NONCE", "0"), headers.get("POLY_SIGNATURE", "")
+    if not is_address(address) or not nonce.isdigit() or not fresh(timestamp, now_s):
+        raise Refusal(refusal.BAD_L1_HEADERS, status=401)
+    try:
+        signer = auth_signer(address, timestamp, int(nonce), bytes.fromhex(signature.removeprefix("0x")))
+    except (ValueError, OverflowError):
+        signer = None
+    if signer is None or signer != to_checksum_address(address):
+        raise Refusal(refusal.BAD_L1_HEADERS, status=401)
+    return signer, int(nonce)
+
+
+def fresh(timestamp: str, now_s: int) -> bool:
+    return timestamp.isascii() and timestamp.isdigit() and abs(int(timestamp) - now_s) <= TIMESTAMP_TOLERANCE_S

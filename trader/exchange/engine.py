@@ -1,0 +1,259 @@
+"""The matching engine: orders in, events out. Pure: no I/O, no threads, no clock; the caller passes `now_ms` (wall time).
+
+Runs under the venue's lock, on whichever thread asks: a REST worker, the market's life, a test. Every change that
+somebody outside could see is appended to `events`, in the order in which it happened; the venue drains them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+from trader.exchange import admission, refusal
+from trader.exchange.accounts import Account, Ledger
+from trader.exchange.events import BookChanged, Event, LevelChange, OrderChange, OrderChanged, TradeChanged
+from trader.exchange.fills import Fill, collateral_change_micro, priced
+from trader.exchange.market import Market
+from trader.exchange.orders import (
+    MakerLeg,
+    MarketSpec,
+    NewOrder,
+    Order,
+    OrderStatus,
+    Outcome,
+    Placed,
+    Side,
+    Trade,
+    book_side,
+    yes_bp,
+)
+from trader.exchange.records import Records
+from trader.exchange.refusal import Refusal
+from trader.exchange.settlement import Credit, Settlement
+from trader.model.units import notional_micro
+
+
+class Engine:
+    """Price-time priority; a fill happens at the maker's limit; both outcomes share one book."""
+
+    def __init__(self, *, settle_ms: int, new_trade_id: Callable[[], str]) -> None:
+        self.ledger = Ledger()
+        self.markets: dict[str, Market] = {}
+        self.open_orders: defaultdict[str, dict[str, Order]] = defaultdict(dict)    # by account, then by order id
+        self.records = Records()
+        self.events: list[Event] = []
+        self._settlement = Settlement(self.ledger, settle_ms)
+        self._new_trade_id = new_trade_id
+
+    def list_market(self, spec: MarketSpec, now_ms: int) -> Market:
+        market = self.markets[spec.condition_id] = Market(spec, now_ms)
+        return market
+
+    # orders ----------------------------------------------------------------------------------------------------------
+
+    def place(self, new: NewOrder, now_ms: int) -> Placed:
+        """Matches and rests `new`, or raises Refusal and changes nothing."""
+        market = self._admit(new, now_ms)
+        matches = market.book.matches(book_side(new.outcome, new.side), yes_bp(new.outcome, new.price_bp), new.size_micro)
+        fills = priced(new, matches)
+        account = self.ledger.accounts[new.account_id]
+        admission.check_book(new, market, fills)
+        admission.check_funds(new, account, fills)
+        order = Order(new, now_ms)
+        account.placed += 1
+        self.records.orders[new.order_id] = order
+        self._tell(order, OrderChange.PLACEMENT, now_ms)
+        trades = self._execute(order, market, fills, now_ms)
+        self._rest_or_finish(order, market, now_ms)
+        self._tell_book(order, market, trades, fills, now_ms)
+        return Placed(order.state(), tuple(trades))
+
+    def cancel(self, account_id: str, order_ids: Iterable[str], now_ms: int) -> tuple[list[str], dict[str, str]]:
+        """(cancelled, {not cancelled: why})."""
+        cancelled, kept = [], {}
+        for order_id in order_ids:
+            order = self.open_orders[account_id].get(order_id)
+            if order is None:
+                kept[order_id] = self._why_not_cancelled(account_id, order_id)
+                continue
+            self.finish(order, OrderStatus.CANCELED, now_ms)
+            self.ledger.accounts[account_id].cancelled += 1
+            cancelled.append(order_id)
+        return cancelled, kept
+
+    def finish(self, order: Order, status: OrderStatus, now_ms: int) -> None:
+        """Takes an open order off the book for any reason but a fill."""
+        market = self.markets[order.new.condition_id]
+        self._reserve(order, -1)
+        market.book.shrink(order, order.open_micro)
+        order.status = status
+        self._close(order)
+        self._tell(order, OrderChange.CANCELLATION, now_ms)
+        self._tell_level(order, market, now_ms)
+
+    def advance(self, now_ms: int) -> None:
+        """Settles what is due and expires GTD orders."""
+        for trade in self._settlement.advance(now_ms):
+            self._record(trade)
+            winner = self.markets[trade.spec.condition_id].winner
+            if winner is not None:
+                self.ledger.redeem(trade.spec.condition_id, winner)      # these tokens arrived after the resolution
+        for order in self._open(lambda order: (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms):
+            self.finish(order, OrderStatus.EXPIRED, now_ms)
+
+    # markets ---------------------------------------------------------------------------------------------------------
+
+    def close_market(self, condition_id: str, now_ms: int) -> None:
+        """Trading stops; whatever is still open is cancelled."""
+        self.markets[condition_id].accepting = False
+        for order in self._open(lambda order: order.new.condition_id == condition_id):
+            self.finish(order, OrderStatus.RESOLVED, now_ms)
+
+    def resolve_market(self, condition_id: str, winner: Outcome) -> None:
+        self.markets[condition_id].winner = winner
+        self.ledger.redeem(condition_id, winner)
+
+    def conserved(self) -> bool:
+        """No dollar and no token appeared or vanished."""
+        unresolved = [market for market in self.markets.values() if market.winner is None]
+        return self.ledger.cash_conserved() and all(self.ledger.backed(market.spec.condition_id) for market in unresolved)
+
+    def _open(self, fits: Callable[[Order], bool]) -> list[Order]:
+        return [order for orders in self.open_orders.values() for order in orders.values() if fits(order)]
+
+    # inside ----------------------------------------------------------------------------------------------------------
+
+    def _admit(self, new: NewOrder, now_ms: int) -> Market:
+        market = self.markets.get(new.condition_id)
+        if market is None:
+            raise Refusal(refusal.NO_BOOK)
+        if new.order_id in self.records.orders:
+            raise Refusal(f"order {new.order_id} is invalid. Duplicated.")
+        admission.check_terms(new, market, now_ms)
+        return market
+
+    def _execute(self, taker: Order, market: Market, fills: list[Fill], now_ms: int) -> list[Trade]:
+        """One trade for each price level that the taker reaches."""
+        trades = []
+        for price_bp, group in groupby(fills, key=lambda fill: fill.price_bp):
+            trade = self._trade(taker, market, price_bp, list(group), now_ms)
+            self._record(trade)
+            trades.append(trade)
+        for order in [*(fill.maker for fill in fills), taker] if fills else []:
+            self._tell(order, OrderChange.UPDATE, now_ms)
+        return trades
+
+    def _trade(self, taker: Order, market: Market, price_bp: int, fills: list[Fill], now_ms: int) -> Trade:
+        trade = _trade(self._new_trade_id(), taker.new, price_bp, fills, now_ms)
+        credits: list[Credit] = []
+        for fill in fills:
+            credits += self._exchange(taker.new, fill)
+            self._matched(fill.maker, market, fill.size_micro, trade.trade_id)
+        self._settlement.accept(trade, tuple(credits))
+        taker.matched_micro += trade.size_micro
+        taker.trade_ids.append(trade.trade_id)
+        if not taker.open_micro:
+            taker.status = OrderStatus.MATCHED
+        self.ledger.accounts[taker.new.account_id].fills += 1
+        market.last_trade_bp = yes_bp(taker.new.outcome, price_bp)
+        return trade
+
+    def _exchange(self, taker: NewOrder, fill: Fill) -> list[Credit]:
+        """What is paid leaves now; what is received is on its way. The fee adds to a cost and comes out of proceeds."""
+        maker, accounts = fill.maker.new, self.ledger.accounts
+        self._reserve(fill.maker, -1)
+        self.ledger.locked_micro[taker.condition_id] += collateral_change_micro(taker.side, maker.side, fill.size_micro)
+        self.ledger.charge_fee(accounts[taker.account_id], fill.fee_micro)
+        money_micro = fill.taker_money_micro + (fill.fee_micro if taker.side is Side.BUY else -fill.fee_micro)
+        return [_deliver(accounts[taker.account_id], taker, fill.size_micro, money_micro),
+                _deliver(accounts[maker.account_id], maker, fill.size_micro, fill.maker_money_micro)]
+
+    def _matched(self, maker: Order, market: Market, size_micro: int, trade_id: str) -> None:
+        market.book.shrink(maker, size_micro)
+        maker.matched_micro += size_micro
+        maker.trade_ids.append(trade_id)
+        self._reserve(maker, +1)
+        self.ledger.accounts[maker.new.account_id].fills += 1
+        if not maker.open_micro:
+            maker.status = OrderStatus.MATCHED
+            self._close(maker)
+
+    def _rest_or_finish(self, order: Order, market: Market, now_ms: int) -> None:
+        new = order.new
+        if not order.open_micro:
+            self._close(order)
+        elif new.order_type.may_rest:
+            market.book.add(order)
+            self.open_orders[new.account_id][new.order_id] = order
+            self._reserve(order, +1)
+        else:
+            order.status = OrderStatus.CANCELED
+            self._close(order)
+            self._tell(order, OrderChange.CANCELLATION, now_ms)
+
+    def _reserve(self, order: Order, sign: int) -> None:
+        """Reserves (+1) or frees (-1) what the open part of `order` may cost. Always called in pairs around a change of size."""
+        account, new = self.ledger.accounts[order.new.account_id], order.new
+        if new.side is Side.BUY:
+            account.reserved_cash_micro += sign * notional_micro(new.price_bp, order.open_micro)
+        else:
+            account.reserved_tokens_micro[new.condition_id, new.outcome] += sign * order.open_micro
+
+    def _close(self, order: Order) -> None:
+        account_id = order.new.account_id
+        self.open_orders[account_id].pop(order.new.order_id, None)
+        self.records.finished(order, keep=not self.ledger.accounts[account_id].internal)
+
+    def _why_not_cancelled(self, account_id: str, order_id: str) -> str:
+        order = self.records.orders.get(order_id)
+        matched = order is not None and order.new.account_id == account_id and order.status is OrderStatus.MATCHED
+        return "the order is already matched" if matched else refusal.NOT_CANCELLABLE
+
+    # telling ---------------------------------------------------------------------------------------------------------
+
+    def _record(self, trade: Trade) -> None:
+        if trade.owners():
+            self.records.record(trade)
+            self.events.append(TradeChanged(trade))
+
+    def _tell(self, order: Order, change: OrderChange, now_ms: int) -> None:
+        if order.new.owner:
+            self.events.append(OrderChanged(change, order.state(), now_ms))
+
+    def _tell_level(self, order: Order, market: Market, now_ms: int) -> None:
+        level = LevelChange(order.book_side, order.yes_bp, market.book.half(order.book_side).size_micro(order.yes_bp))
+        self._append_book(market, (level,), (), now_ms)
+
+    def _tell_book(self, order: Order, market: Market, trades: list[Trade], fills: list[Fill], now_ms: int) -> None:
+        touched = [order] if order.open_micro and order.new.order_type.may_rest else []
+        touched += [fill.maker for fill in fills]
+        keys = dict.fromkeys((each.book_side, each.yes_bp) for each in touched)
+        levels = tuple(LevelChange(side, price_bp, market.book.half(side).size_micro(price_bp)) for side, price_bp in keys)
+        self._append_book(market, levels, tuple(trades), now_ms)
+
+    def _append_book(self, market: Market, levels: tuple[LevelChange, ...], trades: tuple[Trade, ...], now_ms: int) -> None:
+        if levels:
+            market.changed_ms = now_ms
+            self.events.append(BookChanged(market.spec, levels, trades, now_ms))
+
+
+def _deliver(account: Account, new: NewOrder, size_micro: int, money_micro: int) -> Credit:
+    """Takes the paid side at once and returns the other as a credit."""
+    if new.side is Side.BUY:
+        account.cash_micro -= money_micro
+        return Credit(account.account_id, (new.condition_id, new.outcome), size_micro)
+    account.tokens_micro[new.condition_id, new.outcome] -= size_micro
+    return Credit(account.account_id, None, money_micro)
+
+
+def _trade(trade_id: str, taker: NewOrder, price_bp: int, fills: list[Fill], now_ms: int) -> Trade:
+    return Trade(
+        trade_id, taker.spec, taker.order_id, taker.owner, taker.account_id, taker.maker_address, taker.outcome, taker.side, price_bp,
+        sum(fill.size_micro for fill in fills), sum(fill.fee_micro for fill in fills), tuple(map(_leg, fills)), now_ms, now_ms,
+    )
+
+
+def _leg(fill: Fill) -> MakerLeg:
+    new = fill.maker.new
+    return MakerLeg(new.order_id, new.owner, new.account_id, new.maker_address, new.outcome, new.side, new.price_bp, fill.size_micro)

@@ -1,0 +1,137 @@
+"""The REST port: a small routing table over WSGI, served by waitress.
+
+Thread `rest-io` owns the sockets; each request is handled on one of `waitress-N` from its first header to its last byte.
+Handlers return something JSON-able (or ready JSON bytes) and raise `Refusal` for every other answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer, create_server
+from waitress.wasyncore import close_all
+
+from trader.exchange.credentials import ApiKey, KeyRing, verify_l1
+from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
+from trader.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+WORKERS = 4
+
+
+class Request(NamedTuple):
+    method: str
+    path: str               # without query
+    argument: str           # the last part of the path, for routes that end in "/"
+    query: Mapping[str, str]
+    headers: Mapping[str, str]      # POLY_* only
+    body: bytes
+
+    def json(self) -> Any:
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise Refusal(INVALID_PAYLOAD) from None
+
+
+Handler = Callable[[Request], Any]
+Routes = dict[tuple[str, str], Handler]     # (method, path); a path that ends in "/" takes one argument after it
+
+
+class Doorman:
+    """Who is asking? Shared by all handlers; keeps nothing of a request."""
+
+    def __init__(self, keys: KeyRing, clock: Clock) -> None:
+        self._keys, self._clock = keys, clock
+
+    def wallet(self, request: Request) -> tuple[str, int]:
+        """L1: (address, nonce)."""
+        return verify_l1(request.headers, self._clock.wall_ms() // 1000)
+
+    def api_key(self, request: Request) -> ApiKey:
+        """L2."""
+        return self._keys.verify_l2(request.headers, request.method, request.path, request.body, self._clock.wall_ms() // 1000)
+
+
+class Application:
+    """The WSGI callable. Stateless but for its table, so every worker may run it at once."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        status, answer = self.answer(_request(environ))
+        body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [body]
+
+    def answer(self, request: Request) -> tuple[int, Any]:
+        """(status, body) of one request; tests call this without a server."""
+        handler, argument = self._find(request.method, request.path)
+        try:
+            return 200, handler(request._replace(argument=argument))
+        except Refusal as refused:
+            return refused.status, refused.body
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return 500, {"error": "internal error of the embedded exchange; its log has the traceback"}
+
+    def _find(self, method: str, path: str) -> tuple[Handler, str]:
+        exact = self._routes.get((method, path))
+        if exact is not None:
+            return exact, ""
+        stem, _, argument = path.rpartition("/")
+        return self._routes.get((method, stem + "/"), not_implemented), argument
+
+
+def not_implemented(request: Request) -> Any:
+    raise Refusal(f"{request.method} {request.path} is not part of the embedded exchange. GET /control/routes lists what is.",
+                  status=501)
+
+
+def _request(environ: dict[str, Any]) -> Request:
+    headers = {key.removeprefix("HTTP_"): value for key, value in environ.items() if key.startswith("HTTP_POLY_")}
+    return Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], "", dict(parse_qsl(environ["QUERY_STRING"])), headers,
+                   environ["wsgi.input"].read())
+
+
+class _PolyHeaderParser(HTTPRequestParser):  # type: ignore[misc]
+    """Waitress drops header names with an underscore, and the venue's are POLY_ADDRESS and the like."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(re.sub(rb"(?im)^poly_[a-z_]+(?=:)", lambda name: name[0].replace(b"_", b"-"), header_plus))
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = _PolyHeaderParser
+
+
+class RestServer:
+    def __init__(self, host: str, port: int, application: Application) -> None:
+        self._server: TcpWSGIServer = create_server(application, host=host, port=port, threads=WORKERS, ident=None)
+        self._server.channel_class = _Channel
+        self._thread = threading.Thread(target=self._server.run, name="rest-io", daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.socket.getsockname()[1])
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Sockets belong to `rest-io`: it is asked to close them, and its loop ends with the last one."""
+        self._server.trigger.pull_trigger(lambda: close_all(self._server._map))
+        self._thread.join(timeout=1)
+        self._server.task_dispatcher.shutdown(timeout=0.5)

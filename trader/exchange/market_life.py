@@ -1,0 +1,146 @@
+"""Thread `market-life`: makes the exchange a living market. Steps the price, rolls the windows, settles, lets the bots trade.
+
+One cycle every `step_ms`. Everything random comes from one seed; a cycle that runs late makes up the price steps that it
+missed, so that volatility does not depend on how busy the machine is. REST workers read `now()`, a snapshot that is replaced
+as a whole and never changed.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from trader.exchange.bots import Crowd, Quotable
+from trader.exchange.btc_path import BtcPath, up_probability
+from trader.exchange.candles import Candle, opened
+from trader.exchange.events import MarketListed, MarketResolved
+from trader.exchange.orders import Outcome
+from trader.exchange.population import Population
+from trader.exchange.publisher import Letter
+from trader.exchange.stream_binance import AggTrade, BookTicker, KlineTick
+from trader.exchange.venue import Venue
+from trader.exchange.windows import LISTED_AHEAD, Series, Window
+from trader.model.units import BP_PER_DOLLAR
+from trader.runtime.clock import Clock
+
+_QUOTED_AHEAD = 1           # bots already quote the next window
+_LEAST_KLINE_MS = 250
+_KEPT_CANDLES = 1_000
+
+
+class Calendar(NamedTuple):
+    """What is listed and what happened so far; a snapshot for REST workers."""
+
+    windows: tuple[Window, ...]             # oldest first, up to the furthest listed
+    winners: dict[int, Outcome]             # by window index
+    candles: tuple[Candle, ...]             # oldest first; the last one is running
+    ticker: BookTicker
+
+
+Calendars = Callable[[], Calendar]       # how a REST worker asks for the newest one
+
+
+class MarketLife:
+    def __init__(self, clock: Clock, venue: Venue, publish: Callable[[Letter], None], series: Series, population: Population, *,
+                 seed: int, speed: float) -> None:
+        self._clock, self._venue, self._publish, self._series = clock, venue, publish, series
+        self._settings = population.price
+        self._path = BtcPath(population.price, random.Random(seed), speed)
+        self._rng = random.Random(seed + 1)
+        self._crowd = Crowd(population, venue, random.Random(seed + 2))
+        self._kline_ms = max(_LEAST_KLINE_MS, self._settings.kline_every_ms / speed)
+        self._steps = self._agg_trades = 0
+        self._kline_due_ms = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="market-life", daemon=True)
+        self._windows: list[Window] = []
+        self._winners: dict[int, Outcome] = {}
+        self._candles: list[Candle] = []
+        first = series.window(0, clock.wall_ms())
+        self._origin_ms = first.opens_ms
+        self._open(first)
+
+    def now(self) -> Calendar:
+        return self._calendar
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=1)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._seconds_to_next_step()):
+            self.step()
+
+    def _seconds_to_next_step(self) -> float:
+        due_ms = self._origin_ms + (self._steps + 1) * self._settings.step_ms
+        return max(0.0, (due_ms - self._clock.wall_ms()) / 1000)
+
+    # one cycle -------------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        now_ms = self._clock.wall_ms()
+        due_steps = (now_ms - self._origin_ms) // self._settings.step_ms
+        while self._steps < due_steps:
+            self._steps += 1
+            self._move_price(self._origin_ms + self._steps * self._settings.step_ms)
+        self._publish_price(now_ms)
+        self._venue.run_deadlines()
+        self._crowd.step(self._quotable(now_ms), now_ms)
+
+    def _move_price(self, step_ms: int) -> None:
+        """One step of nature. A window ends at the first step at or after its close, and the next one opens at that price."""
+        self._candles[-1] = self._candles[-1].moved(self._path.step())
+        if step_ms >= self._candles[-1].closes_ms:
+            self._roll()
+
+    def _roll(self) -> None:
+        index = len(self._winners)
+        over, candle = self._windows[index], self._candles[-1]._replace(final=True)
+        self._candles[-1] = candle
+        winner = Outcome.YES if candle.close_cents >= candle.open_cents else Outcome.NO
+        self._publish(KlineTick(candle, self._clock.wall_ms()))
+        with self._venue.engine() as (engine, now_ms):
+            engine.close_market(over.spec.condition_id, now_ms)
+            engine.resolve_market(over.spec.condition_id, winner)
+        self._publish(MarketResolved(over.spec, winner, self._clock.wall_ms()))
+        self._winners[index] = winner
+        self._open(self._windows[index + 1])
+
+    def _open(self, window: Window) -> None:
+        """Starts the candle of `window` and lists as many windows ahead as there must be."""
+        self._candles = [*self._candles[-_KEPT_CANDLES:], opened(window.opens_ms, window.closes_ms, self._path.price_cents)]
+        self._kline_due_ms = 0.0
+        while len(self._windows) <= window.number + LISTED_AHEAD:
+            listed = self._series.window(len(self._windows), self._clock.wall_ms())
+            self._windows.append(listed)
+            self._publish(MarketListed(listed.spec, listed.slug, listed.question, listed.listed_ms))
+            self._venue.list_market(listed.spec)
+        self._calendar = Calendar(tuple(self._windows), dict(self._winners), tuple(self._candles), self._ticker())
+
+    def _publish_price(self, now_ms: int) -> None:
+        self._calendar = self._calendar._replace(candles=tuple(self._candles), ticker=self._ticker())
+        self._publish(self._calendar.ticker)
+        if self._rng.random() < self._settings.agg_trades_per_s * self._settings.step_ms / 1000:
+            self._agg_trades += 1
+            quantity, buyer_is_maker = self._rng.uniform(0.001, 2.0), self._rng.random() < 0.5
+            self._publish(AggTrade(self._agg_trades, self._path.price_cents, quantity, buyer_is_maker, now_ms))
+        if now_ms >= self._kline_due_ms:
+            self._kline_due_ms = now_ms + self._kline_ms
+            self._publish(KlineTick(self._candles[-1], now_ms))
+
+    def _ticker(self) -> BookTicker:
+        """One cent wide, as Bitcoin's nearly always is."""
+        return BookTicker(self._steps + 1, self._path.price_cents, self._path.price_cents + 1)
+
+    def _quotable(self, now_ms: int) -> list[Quotable]:
+        index, candle = len(self._winners), self._candles[-1]
+        seconds_left = (candle.closes_ms - now_ms) / 1000
+        up = up_probability(self._path.price_cents, candle.open_cents, seconds_left, self._path.volatility_per_sqrt_s)
+        ahead = self._windows[index + 1:index + 1 + _QUOTED_AHEAD]
+        running = Quotable(self._windows[index].spec, up * BP_PER_DOLLAR, running=True)
+        return [running, *(Quotable(each.spec, BP_PER_DOLLAR / 2, running=False) for each in ahead)]

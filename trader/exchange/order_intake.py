@@ -1,0 +1,104 @@
+"""From a `POST /order` body to an order the engine may see: shape, version, signature, amounts. Pure but for wallet binding.
+
+Runs on REST workers, before the venue's lock is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from trader.exchange import refusal
+from trader.exchange.credentials import ApiKey
+from trader.exchange.orders import MarketSpec, NewOrder, OrderType, Side
+from trader.exchange.refusal import Refusal
+from trader.exchange.signatures import POLY_1271, SignedOrder, order_domain, order_hash, order_signer
+from trader.exchange.venue import Venue
+from trader.model.units import BP_PER_DOLLAR
+
+EOA = 0
+_V1_FIELDS = {"nonce", "feeRateBps", "taker"}
+_SIGNATURE_TYPES = range(4)
+_UINT256 = 2**256
+
+
+def read_order(payload: Any, api_key: ApiKey, venue: Venue) -> NewOrder:
+    """An authenticated order with its id, or Refusal."""
+    if not isinstance(payload, dict) or not isinstance(payload.get("order"), dict):
+        raise Refusal(refusal.INVALID_PAYLOAD)
+    wire = payload["order"]
+    if "timestamp" not in wire or _V1_FIELDS & wire.keys():
+        raise Refusal(refusal.VERSION_MISMATCH)
+    try:
+        signed, spec = _signed_order(wire), _spec(venue, str(wire["tokenId"]))
+        order_type, expires_s = OrderType(payload["orderType"]), int(wire.get("expiration") or 0)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise Refusal(refusal.INVALID_PAYLOAD) from None
+    if payload.get("owner") != api_key.key:
+        raise Refusal("the order owner has to be the owner of the API KEY")
+    domain = order_domain(spec.version, neg_risk=spec.neg_risk)
+    _check_signature(signed, domain, api_key, venue)
+    price_bp, size_micro = _price_and_size(signed, order_type)
+    return NewOrder(
+        order_hash(signed, domain), api_key.address, api_key.key, to_checksum_address(signed.maker), spec,
+        spec.outcome_of(str(signed.token_id)), Side.SELL if signed.side else Side.BUY, price_bp, size_micro, order_type,
+        payload.get("postOnly") is True, expires_s * 1000 or None,
+    )
+
+
+def _spec(venue: Venue, token_id: str) -> MarketSpec:
+    try:
+        return venue.spec_of_token(token_id)
+    except Refusal:
+        raise Refusal(f"the orderbook {token_id} does not exist") from None
+
+
+def _signed_order(wire: dict[str, Any]) -> SignedOrder:
+    amounts = [int(wire[name]) for name in ("salt", "tokenId", "makerAmount", "takerAmount", "timestamp")]
+    signature_type = int(wire["signatureType"])
+    if not all(0 <= amount < _UINT256 for amount in amounts) or signature_type not in _SIGNATURE_TYPES:
+        raise ValueError("out of range")
+    salt, token_id, maker_amount, taker_amount, timestamp_ms = amounts
+    return SignedOrder(salt, wire["maker"], wire["signer"], token_id, maker_amount, taker_amount, ["BUY", "SELL"].index(wire["side"]),
+                       signature_type, timestamp_ms, _bytes32(wire["metadata"]), _bytes32(wire["builder"]), _hex(wire["signature"]))
+
+
+def _bytes32(text: str) -> bytes:
+    value = _hex(text)
+    if len(value) != 32:
+        raise ValueError("not 32 bytes")
+    return value
+
+
+def _hex(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _check_signature(signed: SignedOrder, domain: bytes, api_key: ApiKey, venue: Venue) -> None:
+    """Types 0 to 2: the EOA itself signs. Type 3: it signs for a deposit wallet, which is both maker and signer."""
+    maker, signer, eoa = signed.maker.lower(), signed.signer.lower(), api_key.address.lower()
+    wallet_signs = signed.signature_type == POLY_1271
+    try:
+        recovered = order_signer(signed, domain)
+    except ValueError:      # an address that is none
+        recovered = None
+    if recovered is None or (not wallet_signs and recovered.lower() != signer):
+        raise Refusal(refusal.INVALID_SIGNATURE)
+    if recovered.lower() != eoa:
+        raise Refusal(refusal.INVALID_SIGNATURE if wallet_signs else refusal.WRONG_SIGNER)
+    if (wallet_signs or signed.signature_type == EOA) and maker != signer:
+        raise Refusal(refusal.INVALID_SIGNATURE)
+    if maker != eoa and not venue.bind_wallet(maker, eoa):
+        raise Refusal(refusal.INVALID_SIGNATURE)
+
+
+def _price_and_size(signed: SignedOrder, order_type: OrderType) -> tuple[int, int]:
+    """Dollars over shares. Resting orders must hit the price exactly; market orders carry rounded amounts, nearest counts."""
+    dollars, size_micro = (signed.taker_amount, signed.maker_amount) if signed.side else (signed.maker_amount, signed.taker_amount)
+    if not size_micro or not dollars:
+        raise Refusal(refusal.INVALID_PAYLOAD)
+    price_bp = (2 * dollars * BP_PER_DOLLAR + size_micro) // (2 * size_micro)
+    if order_type.may_rest and price_bp * size_micro != dollars * BP_PER_DOLLAR:
+        raise Refusal(f"Price ({dollars / size_micro}) breaks minimum tick size rule: 0.0001")
+    return price_bp, size_micro

@@ -1,0 +1,30 @@
+"""An answer other than 200: what the venue says when it declines. The texts are the live venue's, word for word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BAD_API_KEY = "Unauthorized/Invalid api key"
+BAD_L1_HEADERS = "Invalid L1 Request headers"
+CROSSES = "invalid post-only order: order crosses book"
+FAK_KILLED = "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
+FOK_KILLED = "order couldn't be fully filled. FOK orders are fully filled or killed."
+INVALID_EXPIRATION = "invalid expiration"
+INVALID_PAYLOAD = "Invalid order payload"
+INVALID_SIGNATURE = "invalid signature"
+NOT_CANCELLABLE = "Order not found or already canceled"
+NOT_ENOUGH = "not enough balance / allowance"
+NOT_READY = "the market is not yet ready to process new orders"
+NO_BOOK = "No orderbook exists for the requested token id"
+VERSION_MISMATCH = "order_version_mismatch"
+WRONG_PRECISION = "invalid amounts, the size supports a max accuracy of 2 decimals"
+WRONG_SIGNER = "the order signer address has to be the address of the API KEY"
+
+
+class Refusal(Exception):
+    """Carried by exception from the rule that was broken to the wire. Not a failure of ours, so no TraderError."""
+
+    def __init__(self, text: str, *, status: int = 400, **extra: Any) -> None:
+        super().__init__(text)
+        self.status = status
+        self.body: dict[str, Any] = {"error": text, **extra}

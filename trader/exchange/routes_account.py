@@ -1,0 +1,96 @@
+"""/data/* and /balance-allowance: what an account owns, has open and has traded. Runs on REST workers."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from trader.exchange.http import Doorman, Request, Routes
+from trader.exchange.orders import OrderState, Trade
+from trader.exchange.refusal import Refusal
+from trader.exchange.signatures import EXCHANGE_V2, EXCHANGE_V3, NEG_RISK_EXCHANGE_V2
+from trader.exchange.venue import Venue
+from trader.exchange.wire import Json, order_row, trade_row
+
+PAGE_ROWS = 100
+END_CURSOR = "LTE="         # base64 of -1
+UNLIMITED = str(2**256 - 1)
+
+
+class AccountRoutes:
+    def __init__(self, venue: Venue, doorman: Doorman) -> None:
+        self._venue, self._doorman = venue, doorman
+
+    def table(self) -> Routes:
+        return {
+            ("GET", "/data/order/"): self.order,
+            ("GET", "/data/orders"): self.orders,
+            ("GET", "/data/trades"): self.trades,
+            ("GET", "/balance-allowance"): self.balance,
+            ("GET", "/balance-allowance/update"): self.balance,     # nothing is on a chain here, so nothing needs a refresh
+        }
+
+    def order(self, request: Request) -> Json:
+        """Any order of the account, open or finished."""
+        found = self._venue.order(self._doorman.api_key(request).address, request.argument)
+        if found is None:
+            raise Refusal("order not found", status=404)
+        return order_row(found)
+
+    def orders(self, request: Request) -> Json:
+        """Open orders; with `id`, that order whatever became of it."""
+        account_id, query = self._doorman.api_key(request).address, request.query
+        if "id" in query:
+            found = self._venue.order(account_id, query["id"])
+            return _page([order_row(found)] if found else [], query)
+        rows = [order_row(each) for each in self._venue.open_orders(account_id) if _order_fits(each, query)]
+        return _page(rows, query)
+
+    def trades(self, request: Request) -> Json:
+        """Newest first, so that a trade which arrives between two pages repeats a row instead of hiding one."""
+        api_key = self._doorman.api_key(request)
+        found = [each for each in self._venue.trades() if api_key.address in each.account_ids() and _trade_fits(each, request.query)]
+        return _page(found[::-1], request.query, lambda trade: trade_row(trade, api_key.key))
+
+    def balance(self, request: Request) -> Json:
+        account_id, query = self._doorman.api_key(request).address, request.query
+        if query.get("asset_type") == "COLLATERAL":
+            amount_micro = self._venue.cash_micro(account_id)
+        else:
+            spec = self._venue.spec_of_token(query.get("token_id", ""))
+            amount_micro = self._venue.tokens_micro(account_id, spec, spec.outcome_of(query["token_id"]))
+        return {"balance": str(amount_micro), "allowances": dict.fromkeys((EXCHANGE_V2, NEG_RISK_EXCHANGE_V2, EXCHANGE_V3), UNLIMITED)}
+
+
+def _order_fits(order: OrderState, query: Any) -> bool:
+    return query.get("market") in (None, order.new.condition_id) and query.get("asset_id") in (None, order.new.token_id)
+
+
+def _trade_fits(trade: Trade, query: Any) -> bool:
+    tokens = {trade.token_id, *(trade.spec.token_ids[leg.outcome] for leg in trade.legs)}
+    makers = {trade.taker_address.lower(), *(leg.maker_address.lower() for leg in trade.legs)}
+    at_s = trade.matched_ms // 1000
+    return (query.get("id") in (None, trade.trade_id) and query.get("market") in (None, trade.spec.condition_id)
+            and ("asset_id" not in query or query["asset_id"] in tokens)
+            and ("maker_address" not in query or query["maker_address"].lower() in makers)
+            and _seconds(query, "after", 0) <= at_s <= _seconds(query, "before", at_s))
+
+
+def _seconds(query: Any, name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not text.isdigit():
+        raise Refusal(f"invalid {name}: {text}")
+    return int(text)
+
+
+def _page(rows: Sequence[Any], query: Any, render: Callable[[Any], Json] = lambda row: row) -> Json:
+    """Cursors are base64 of an offset: "MA==" is 0, "LTE=" the end."""
+    try:
+        start = int(base64.b64decode(query.get("next_cursor") or "MA=="))
+    except ValueError:
+        raise Refusal("invalid next_cursor") from None
+    shown = rows[start:start + PAGE_ROWS] if start >= 0 else []
+    more = start >= 0 and start + PAGE_ROWS < len(rows)
+    next_cursor = base64.b64encode(str(start + PAGE_ROWS).encode()).decode() if more else END_CURSOR
+    return {"limit": PAGE_ROWS, "next_cursor": next_cursor, "count": len(shown), "data": [render(row) for row in shown]}

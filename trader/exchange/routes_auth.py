@@ -1,0 +1,64 @@
+"""/auth/*, /time, /version, /v1/heartbeats: who you are and whether you are alive. Runs on REST workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trader.exchange.credentials import ApiKey, KeyRing
+from trader.exchange.http import Doorman, Request, Routes
+from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
+from trader.exchange.venue import Venue
+from trader.runtime.clock import Clock
+
+
+class AuthRoutes:
+    def __init__(self, venue: Venue, keys: KeyRing, doorman: Doorman, clock: Clock) -> None:
+        self._venue, self._keys, self._doorman, self._clock = venue, keys, doorman, clock
+
+    def table(self) -> Routes:
+        return {
+            ("GET", "/time"): self.time,
+            ("GET", "/version"): self.version,
+            ("GET", "/ok"): self.ok,
+            ("POST", "/auth/api-key"): self.create,
+            ("GET", "/auth/derive-api-key"): self.derive,
+            ("GET", "/auth/api-keys"): self.api_keys,
+            ("GET", "/auth/ban-status/closed-only"): self.closed_only,
+            ("POST", "/v1/heartbeats"): self.heartbeat,
+        }
+
+    def time(self, _: Request) -> int:
+        return self._clock.wall_ms() // 1000
+
+    def version(self, _: Request) -> Any:
+        return {"version": 2}       # also for protocol v2, as on the live venue
+
+    def ok(self, _: Request) -> str:
+        return "OK"
+
+    def create(self, request: Request) -> Any:
+        """The first sight of a wallet also opens and funds its account."""
+        address, nonce = self._doorman.wallet(request)
+        api_key = self._keys.create(address, nonce)
+        self._venue.open_account(address)
+        return _credentials(api_key)
+
+    def derive(self, request: Request) -> Any:
+        return _credentials(self._keys.derived(*self._doorman.wallet(request)))
+
+    def api_keys(self, request: Request) -> Any:
+        return {"apiKeys": self._keys.of_address(self._doorman.api_key(request).address)}
+
+    def closed_only(self, request: Request) -> Any:
+        self._doorman.api_key(request)
+        return {"closed_only": False}
+
+    def heartbeat(self, request: Request) -> Any:
+        api_key, body = self._doorman.api_key(request), request.json()
+        if not isinstance(body, dict):
+            raise Refusal(INVALID_PAYLOAD)
+        return {"heartbeat_id": self._venue.beat(api_key.key, str(body.get("heartbeat_id") or ""))}
+
+
+def _credentials(api_key: ApiKey) -> Any:
+    return {"apiKey": api_key.key, "secret": api_key.secret, "passphrase": api_key.passphrase}

@@ -1,0 +1,172 @@
+"""Composition root of the exchange process and its command line.
+
+Starts from the engine outwards (publisher, market life, REST, WebSockets), prints one JSON line when it can be used, waits,
+and stops in reverse. Thread `main` parks in an event wait; signals and the end of the parent's pipe set that event.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from trader.errors import PortInUse, TraderError
+from trader.exchange.credentials import KeyRing
+from trader.exchange.http import Application, Doorman, RestServer, Routes
+from trader.exchange.market_life import MarketLife
+from trader.exchange.population import load_population
+from trader.exchange.publisher import Publisher
+from trader.exchange.routes_account import AccountRoutes
+from trader.exchange.routes_auth import AuthRoutes
+from trader.exchange.routes_binance import BinanceRoutes
+from trader.exchange.routes_control import ControlRoutes
+from trader.exchange.routes_gamma import GammaRoutes
+from trader.exchange.routes_market import MarketRoutes
+from trader.exchange.routes_orders import OrderRoutes
+from trader.exchange.stream_server import StreamServer
+from trader.exchange.venue import Venue
+from trader.exchange.windows import Series
+from trader.model.units import MICRO
+from trader.runtime.clock import Clock, SystemClock
+
+log = logging.getLogger(__name__)
+
+DEFAULT_SETTLE_MS = 1_000
+
+
+class Options(NamedTuple):
+    host: str = "127.0.0.1"
+    port: int = 0
+    ws_port: int = 0
+    seed: int = 1
+    speed: float = 1.0
+    cash: int = 10_000              # dollars
+    settle_ms: int = DEFAULT_SETTLE_MS
+    protocol: str = "v1"
+
+
+class Exchange:
+    """One running exchange. `close` leaves no thread and no socket behind."""
+
+    def __init__(self, options: Options, clock: Clock) -> None:
+        publisher, keys = Publisher(), KeyRing(options.seed)
+        series = Series(seed=options.seed, origin_ms=clock.wall_ms() // 1000 * 1000, speed=options.speed, protocol=options.protocol)
+        venue = Venue(clock, publisher.put, settle_ms=options.settle_ms, cash_micro=options.cash * MICRO)
+        life = MarketLife(clock, venue, publisher.put, series, load_population(), seed=options.seed, speed=options.speed)
+        routes = _routes(venue, keys, life, clock)
+        rest = _listening(lambda: RestServer(options.host, options.port, Application(routes)), "--port", options.port)
+        streams = _listening(lambda: StreamServer(options.host, options.ws_port, publisher, keys), "--ws-port", options.ws_port)
+        self._options, self._series, self._rest, self._streams = options, series, rest, streams
+        self._parts = (publisher, life)
+
+    def start(self) -> None:
+        for part in (*self._parts, self._rest, self._streams):
+            part.start()
+
+    def close(self) -> None:
+        self._streams.close()
+        self._rest.close()
+        for part in reversed(self._parts):
+            part.stop()
+
+    def ready_line(self) -> str:
+        rest_url = f"http://{self._options.host}:{self._rest.port}"
+        ws_url = f"ws://{self._options.host}:{self._streams.port}"
+        return json.dumps({
+            "event": "ready", "pid": os.getpid(), "rest_url": rest_url, "gamma_url": f"{rest_url}/gamma",
+            "binance_rest_url": f"{rest_url}/binance", "ws_url": ws_url, "binance_ws_url": ws_url,
+            "seed": self._options.seed, "window_ms": self._series.window_ms,
+        })
+
+
+def _routes(venue: Venue, keys: KeyRing, life: MarketLife, clock: Clock) -> Routes:
+    doorman = Doorman(keys, clock)
+    groups = (
+        AuthRoutes(venue, keys, doorman, clock), OrderRoutes(venue, doorman), AccountRoutes(venue, doorman), MarketRoutes(venue),
+        GammaRoutes(life.now, venue), BinanceRoutes(life.now), ControlRoutes(venue, life.now),
+    )
+    routes = {key: handler for group in groups for key, handler in group.table().items()}
+    listing = sorted(f"{method} {path}" for method, path in routes)
+    return routes | {("GET", "/control/routes"): lambda _: listing}
+
+
+_Server = TypeVar("_Server")
+
+
+def _listening(make: Callable[[], _Server], flag: str, port: int) -> _Server:
+    try:
+        return make()
+    except OSError as failed:
+        if failed.errno != errno.EADDRINUSE:
+            raise
+        remedy = f"Stop who listens there or choose another with {flag}; 0 picks a free one."
+        raise PortInUse(f"port {port} is in use.", remedy=remedy) from None
+
+
+def main(argv: list[str]) -> int:
+    """`trader exchange` and `python -m trader.exchange`. Installs signal handlers: call it on the main thread."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(threadName)s %(message)s")
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    options = Options(**{name: getattr(arguments, name) for name in Options._fields})
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        exchange = Exchange(options, SystemClock())
+    except TraderError as failed:
+        _say_failed(failed, to_parent=arguments.parent_pipe)
+        return failed.exit_code
+    exchange.start()
+    print(exchange.ready_line(), flush=True)
+    if arguments.parent_pipe:
+        threading.Thread(target=_await_parent, args=(stopping,), name="parent-pipe", daemon=True).start()
+    stopping.wait()
+    exchange.close()
+    return 0
+
+
+def _say_failed(failed: TraderError, *, to_parent: bool) -> None:
+    """A person reads stderr; a parent reads the line that it waits for and says it in its own words."""
+    if to_parent:
+        said = {"event": "failed", "problem": failed.problem, "remedy": failed.remedy, "exit_code": failed.exit_code}
+        print(json.dumps(said), flush=True)
+    else:
+        print(failed, file=sys.stderr)
+
+
+def _await_parent(stopping: threading.Event) -> None:
+    """Body of `parent-pipe`. Reads the descriptor itself: a thread parked in a buffered reader would hold its lock at exit."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    stopping.set()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trader exchange", description="A wire-compatible Polymarket on loopback, with a living market in it.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="REST port; 0 picks a free one")
+    parser.add_argument("--ws-port", type=int, default=0, help="WebSocket port; 0 picks a free one")
+    parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
+    parser.add_argument("--speed", type=_positive, default=1.0, help="72 makes 50 s windows, with 72 times the variance a second")
+    parser.add_argument("--cash", type=int, default=10_000, help="dollars that each new account starts with")
+    parser.add_argument("--settle-ms", type=int, default=DEFAULT_SETTLE_MS, help="from MATCHED to MINED, and again to CONFIRMED")
+    parser.add_argument("--protocol", choices=("v1", "v2"), default="v1", help="v2: position ids and EIP-712 domain 3")
+    parser.add_argument("--parent-pipe", action="store_true", help="exit when stdin ends: for a child of the desk")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and at most 3600, was {text}")
+    return value

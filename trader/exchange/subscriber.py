@@ -1,0 +1,57 @@
+"""One WebSocket client as the publisher sees it: a bounded queue and a sender thread of its own.
+
+The publisher (and, for PONG, the client's reader thread) offers frames and never waits. The sender thread parks in the
+queue and writes. A client that reads too slowly is disconnected, as the live venue does; it never slows anybody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+from typing import Protocol
+
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.sync.server import ServerConnection
+
+QUEUE_LIMIT = 4_096     # frames; about a minute of a busy market
+
+
+class Subscriber(Protocol):
+    """What the streams need of a client; tests bring a list."""
+
+    def offer(self, frame: str) -> None: ...
+
+
+class SocketSubscriber:
+    """Lives as long as its connection; `run_sender` is the body of thread `ws-out-N`."""
+
+    def __init__(self, connection: ServerConnection, name: str) -> None:
+        self._connection = connection
+        self._frames: queue.Queue[str | None] = queue.Queue(QUEUE_LIMIT)
+        self._thread = threading.Thread(target=self._run_sender, name=name, daemon=True)
+        self._thread.start()
+
+    def offer(self, frame: str) -> None:
+        try:
+            self._frames.put_nowait(frame)
+        except queue.Full:
+            self.disconnect()
+
+    def disconnect(self) -> None:
+        """Cuts the TCP connection: an orderly close would wait for the very client that does not read."""
+        with contextlib.suppress(OSError):
+            self._connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def finish(self) -> None:
+        """Asks the sender to say goodbye and end, after what is already queued. Any thread."""
+        with contextlib.suppress(queue.Full):
+            self._frames.put_nowait(None)
+
+    def _run_sender(self) -> None:
+        with contextlib.suppress(ConnectionClosed, OSError):
+            while (frame := self._frames.get()) is not None:
+                self._connection.send(frame)
+        self._connection.close(CloseCode.GOING_AWAY)

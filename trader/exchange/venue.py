@@ -1,0 +1,142 @@
+"""The engine behind one lock: the only door to it while threads run.
+
+REST workers and the `market-life` thread call in; each call takes the lock, does one bounded step of pure code and hands
+the engine's events to the publisher's queue before it lets go, so that the streams see one order of events. Signatures,
+JSON and hashes are made outside.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from trader.exchange import refusal
+from trader.exchange.engine import Engine
+from trader.exchange.events import Event
+from trader.exchange.heartbeats import Heartbeats
+from trader.exchange.market import BookView
+from trader.exchange.orders import MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
+from trader.exchange.refusal import Refusal
+from trader.runtime.clock import Clock
+
+
+class Venue:
+    """Engine, dead-man's switch and wallet bindings, safe for any thread."""
+
+    def __init__(self, clock: Clock, publish: Callable[[Event], None], *, settle_ms: int, cash_micro: int) -> None:
+        self._clock, self._publish, self._cash_micro = clock, publish, cash_micro
+        self._lock = threading.Lock()
+        self._engine = Engine(settle_ms=settle_ms, new_trade_id=lambda: str(uuid.uuid4()))
+        self._heartbeats = Heartbeats()
+        self._wallet_owner: dict[str, str] = {}         # proxy, safe or deposit wallet → EOA, bound at first use
+        self._specs: dict[str, MarketSpec] = {}         # by token id; only ever grows
+
+    @contextmanager
+    def engine(self) -> Iterator[tuple[Engine, int]]:
+        """The engine and the time, exclusively. Keep what you do with it short and pure."""
+        with self._lock:
+            try:
+                yield self._engine, self._clock.wall_ms()
+            finally:
+                for event in self._engine.events:
+                    self._publish(event)
+                self._engine.events.clear()
+
+    def list_market(self, spec: MarketSpec) -> None:
+        with self.engine() as (engine, now_ms):
+            engine.list_market(spec, now_ms)
+            self._specs.update(dict.fromkeys(spec.token_ids, spec))
+
+    def open_account(self, account_id: str, *, cash_micro: int | None = None, internal: bool = False) -> None:
+        """A new account is funded once; opening it again changes nothing."""
+        with self.engine() as (engine, _):
+            if account_id not in engine.ledger.accounts:
+                engine.ledger.open(account_id, internal=internal)
+                engine.ledger.deposit(account_id, self._cash_micro if cash_micro is None else cash_micro)
+
+    def bind_wallet(self, wallet: str, eoa: str) -> bool:
+        """Whether `eoa` may trade for `wallet`: the first signer that shows up owns it."""
+        with self._lock:
+            return self._wallet_owner.setdefault(wallet, eoa) == eoa
+
+    def spec_of_token(self, token_id: str) -> MarketSpec:
+        spec = self._specs.get(token_id)
+        if spec is None:
+            raise Refusal(refusal.NO_BOOK, status=404)
+        return spec
+
+    def place(self, new: NewOrder) -> Placed:
+        with self.engine() as (engine, now_ms):
+            return engine.place(new, now_ms)
+
+    def cancel(self, account_id: str, order_ids: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+        with self.engine() as (engine, now_ms):
+            return engine.cancel(account_id, order_ids, now_ms)
+
+    def cancel_where(self, account_id: str, condition_id: str = "", token_id: str = "") -> tuple[list[str], dict[str, str]]:
+        """Cancels the account's open orders, those of one market or of one token."""
+        with self.engine() as (engine, now_ms):
+            fits = [each.new.order_id for each in engine.open_orders[account_id].values()
+                    if condition_id in ("", each.new.condition_id) and token_id in ("", each.new.token_id)]
+            return engine.cancel(account_id, fits, now_ms)
+
+    # reads -----------------------------------------------------------------------------------------------------------
+
+    def order(self, account_id: str, order_id: str) -> OrderState | None:
+        with self.engine() as (engine, _):
+            found = engine.records.orders.get(order_id)
+            return found.state() if found and found.new.account_id == account_id else None
+
+    def open_orders(self, account_id: str) -> list[OrderState]:
+        with self.engine() as (engine, _):
+            return [each.state() for each in engine.open_orders[account_id].values()]
+
+    def trades(self) -> list[Trade]:
+        """Every trade of a real client, oldest first."""
+        with self.engine() as (engine, _):
+            return list(engine.records.trades.values())
+
+    def cash_micro(self, account_id: str) -> int:
+        with self.engine() as (engine, _):
+            return engine.ledger.accounts[account_id].cash_micro
+
+    def tokens_micro(self, account_id: str, spec: MarketSpec, outcome: Outcome) -> int:
+        """Settled tokens, whether or not an order reserves them."""
+        with self.engine() as (engine, _):
+            return engine.ledger.accounts[account_id].tokens_micro.get((spec.condition_id, outcome), 0)
+
+    def market_terms(self, condition_id: str) -> tuple[MarketSpec, bool, int] | None:
+        """(terms, accepting orders, listed at); None for an unknown market."""
+        with self.engine() as (engine, _):
+            market = engine.markets.get(condition_id)
+            return (market.spec, market.accepting, market.listed_ms) if market else None
+
+    def mid_bp(self, condition_id: str) -> int:
+        with self.engine() as (engine, _):
+            return engine.markets[condition_id].mid_bp()
+
+    def open_order_ids(self, account_id: str, condition_id: str) -> set[str]:
+        with self.engine() as (engine, _):
+            return {each.new.order_id for each in engine.open_orders[account_id].values() if each.new.condition_id == condition_id}
+
+    def free_tokens_micro(self, account_id: str, condition_id: str, outcome: Outcome) -> int:
+        with self.engine() as (engine, _):
+            return engine.ledger.accounts[account_id].free_tokens_micro((condition_id, outcome))
+
+    def book(self, condition_id: str) -> BookView:
+        with self.engine() as (engine, _):
+            return engine.markets[condition_id].view()
+
+    def beat(self, api_key: str, heartbeat_id: str) -> str:
+        with self._lock:
+            return self._heartbeats.beat(api_key, heartbeat_id, self._clock.wall_ms())
+
+    def run_deadlines(self) -> None:
+        """Settlement, GTD expiry and silent heartbeats; called a few times a second by the market's life."""
+        with self.engine() as (engine, now_ms):
+            engine.advance(now_ms)
+            for api_key in self._heartbeats.expired(now_ms):
+                for account_id, orders in engine.open_orders.items():
+                    engine.cancel(account_id, [each.new.order_id for each in orders.values() if each.new.owner == api_key], now_ms)

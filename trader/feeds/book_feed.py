@@ -1,0 +1,119 @@
+"""The role `pm-book`: market stream → whole books of the live market → cache, and one ring of the doorbell a receive batch.
+
+Thread: its own. Fed by the venue's WebSocket and by `markets` through FeedOrders. Read by strategy (books) and the guards
+(health). What makes a book believable is in `token_book`; what keeps the connection alive in `connection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from trader.errors import ConnectionLost, WireError
+from trader.feeds.books import Books
+from trader.feeds.connection import Connection, ProbePlan
+from trader.feeds.line import Connect, Wait, lost, open_line, wait_readable
+from trader.feeds.settings import FeedSettings
+from trader.feeds.unreadable import UnreadableFrames
+from trader.handoff.cache import SnapshotCache
+from trader.handoff.doorbell import Doorbell
+from trader.handoff.orders import FeedOrders
+from trader.model.book import FeedHealth, MarketBook
+from trader.runtime.backoff import Backoff
+from trader.runtime.clock import Clock
+from trader.runtime.latency import LatencyWindow
+from trader.runtime.role import Posture
+from trader.venues.contract import MarketStream, Pong
+
+KEEPALIVE_MS = 5_000         # the venue wants a PING every 10 s, however busy the stream is
+LOST_FACTOR = 3              # stale (the guards' word) comes first, reconnecting second
+
+
+class BookFeed:
+    name = "pm-book"
+
+    def __init__(self, stream: MarketStream, settings: FeedSettings, orders: FeedOrders, books: SnapshotCache[MarketBook],
+                 health: SnapshotCache[FeedHealth], bell: Doorbell, clock: Clock, connect: Connect = open_line,
+                 wait: Wait = wait_readable) -> None:
+        self._stream, self._orders, self._cache, self._health, self._bell, self._clock = stream, orders, books, health, bell, clock
+        self.posture = Posture(clock)
+        stale_ms = settings.book_stale_ms
+        plan = ProbePlan(stream.ping, stale_ms // 2, 1000, KEEPALIVE_MS, stale_ms * LOST_FACTOR)
+        self._connection = Connection(self.name, stream.url, plan, Backoff(settings.reconnect_min_s, settings.reconnect_max_s),
+                                      clock, self.posture, wake=orders, connect=connect, wait=wait)
+        self._books = Books()
+        self._unreadable = UnreadableFrames(self.name)
+        self.latency = LatencyWindow()           # frame left the socket → snapshot published
+
+    def on_start(self) -> None:
+        self._publish_health()
+
+    def do_work(self) -> None:
+        try:
+            self._take_orders()
+            if self._connection.is_open:
+                self._read(self._connection.receive(self._books.deadline_ns()))
+            elif not self._books.tokens:
+                self._connection.rest()          # a connection without a subscription would only be closed by the venue
+            elif self._connection.reopen():
+                self._connection.send(self._stream.hello(self._books.tokens))
+                self._books.forget(self._clock.monotonic_ns())
+        except ConnectionLost as end:
+            self._connection.drop(end.problem)
+            self._books.forget(self._clock.monotonic_ns())
+        self._publish_health()
+
+    def on_stop(self) -> None:
+        self._connection.close()
+
+    def stats(self) -> dict[str, Any]:
+        """Any thread: plain integers, each written by this feed's thread only."""
+        connection, books = self._connection, self._books
+        return {
+            "connected": connection.is_open, "connects": connection.opens, "attempts": connection.attempts,
+            "frames": connection.frames, "events": books.events(), "unparsable": self._unreadable.count,
+            "checks": books.integrity.checks, "mismatches": books.integrity.mismatches, "generation": books.generation,
+            "publishes": books.publishes, "suspect": books.is_suspect,
+        }
+
+    def _take_orders(self) -> None:
+        wanted = self._orders.take()
+        if wanted is None:
+            return
+        add, remove = self._books.want(wanted, self._clock.monotonic_ns())
+        if self._connection.is_open:
+            self._connection.send(self._stream.change(add, remove))
+            self._publish_book(self._clock.monotonic_ns())       # the book of a market that was ahead is ready already
+
+    def _read(self, frames: Sequence[bytes]) -> None:
+        now_ns = self._connection.received_ns
+        for frame in frames:
+            self._apply(frame, now_ns)
+        repair = self._books.repair(now_ns)
+        if repair.lost is not None:
+            raise lost(f"no book of token {repair.lost} although it was asked for twice")
+        if repair.resubscribe:       # unsubscribe first: a repeated subscription alone is refused as a duplicate
+            self._connection.send(self._stream.change(repair.resubscribe, repair.resubscribe))
+        self._publish_book(now_ns)
+
+    def _apply(self, frame: bytes, now_ns: int) -> None:
+        try:
+            events = self._stream.decode(frame)
+        except WireError as error:
+            self._unreadable.add(error, now_ns)
+            return
+        for event in events:
+            self._books.apply(event, now_ns)
+        if not (events and isinstance(events[0], Pong)):
+            self._connection.saw_data()
+
+    def _publish_book(self, received_ns: int) -> None:
+        """Once a receive batch, however many frames it held."""
+        book = self._books.market_book(received_ns)
+        if book is not None:
+            self._cache.publish(book)
+            self._bell.ring()
+            self.latency.add(self._clock.monotonic_ns() - received_ns)
+
+    def _publish_health(self) -> None:
+        self._health.publish(self._connection.health(self._books.generation, suspect=self._books.is_suspect))

@@ -1,0 +1,139 @@
+"""All token books of one connection: which are wanted, which are whole, what is published, what must be repaired. Pure.
+
+Owned by the thread `pm-book`. Books of the markets ahead are kept ready, so that a switch to one of them publishes at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple, cast
+
+from trader.feeds.token_book import BURST_NS, Integrity, TokenBook
+from trader.handoff.orders import Subscription
+from trader.model.book import MarketBook
+from trader.model.market import Market
+from trader.venues.contract import BookDump, BookEvent, Ignored, LevelChange, Pong, TickChange, TopOnly
+
+DUMP_NS = 2_000_000_000              # a dump that was asked for comes within this
+AHEAD_DUMP_NS = 30_000_000_000       # a market that is not traded yet may be silent; ask again, but quietly
+
+_NOT_A_BOOK = (Ignored, Pong)
+
+
+class Repair(NamedTuple):
+    """What must happen to the connection. `lost` names the token of the live market that stays silent even when asked twice."""
+
+    resubscribe: tuple[str, ...]
+    lost: str | None
+
+
+class Books:
+    """`generation` changes whenever continuity was lost: books of one generation may be compared."""
+
+    def __init__(self) -> None:
+        self._by_token: dict[str, TokenBook] = {}
+        self._live: Market | None = None
+        self._dirty = False
+        self._breaks = 0
+        self.integrity = Integrity()
+        self._counts = Counter[type]()
+        self._ignored = Counter[str]()
+        self.publishes = 0
+
+    @property
+    def generation(self) -> int:
+        return self._breaks + self.integrity.mismatches
+
+    def events(self) -> dict[str, int]:
+        """How many of each kind came; those that no book needs by the venue's name."""
+        return {kind.__name__: count for kind, count in self._counts.copy().items() if kind is not Ignored} | self._ignored.copy()
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return tuple(self._by_token)
+
+    @property
+    def is_suspect(self) -> bool:
+        """A live book is missing: never dumped, lost, or found to be wrong. A burst in flight is not that."""
+        return any(not book.has_dump for book in self._live_books())
+
+    def want(self, wanted: Subscription, now_ns: int) -> tuple[list[str], list[str]]:
+        """(tokens to add, tokens to remove). Takes effect as a whole: nothing of a market that is not live is published."""
+        markets = [m for m in (wanted.live, *wanted.ahead) if m is not None]
+        ticks = {token: market.tick_bp for market in markets for token in market.tokens}
+        add = [token for token in ticks if token not in self._by_token]
+        remove = [token for token in self._by_token if token not in ticks]
+        for token in remove:
+            del self._by_token[token]
+        for token in add:
+            self._by_token[token] = TokenBook(token, ticks[token], self.integrity, now_ns)
+        if wanted.live != self._live:
+            self._live, self._dirty = wanted.live, True
+            for book in self._live_books():
+                book.asked_ns = now_ns           # from now on its dump is urgent
+        return add, remove
+
+    def forget(self, now_ns: int) -> None:
+        """The connection is gone, and with it what happened meanwhile."""
+        self._breaks += 1
+        for book in self._by_token.values():
+            book.forget(now_ns)
+
+    def apply(self, event: BookEvent, now_ns: int) -> None:
+        """Events of tokens that are not wanted (any more) are counted and dropped."""
+        kind = type(event)
+        self._counts[kind] += 1
+        if isinstance(event, Ignored):
+            self._ignored[event.name] += 1
+        if isinstance(event, _NOT_A_BOOK):
+            return
+        book = self._by_token.get(event.token_id)
+        if book is None:
+            self._ignored["foreign"] += 1
+            return
+        self._dirty = True
+        if kind is LevelChange:
+            book.change(cast(LevelChange, event), now_ns)        # nearly all of them
+        elif isinstance(event, BookDump):
+            book.dump(event, now_ns)
+        elif isinstance(event, TopOnly):
+            book.check(event, now_ns)
+        elif isinstance(event, TickChange):
+            book.new_tick(event.tick_bp, now_ns)
+            self._breaks += 1
+
+    def deadline_ns(self) -> int | None:
+        """When a burst in flight must have ended; None when there is none. The other deadlines are coarser than a cycle."""
+        opened = [book.open_ns for book in self._by_token.values() if book.open_ns is not None]
+        return min(opened) + BURST_NS if opened else None
+
+    def repair(self, now_ns: int) -> Repair:
+        """Judges bursts and missing dumps. Call once a cycle, when everything that has arrived is applied."""
+        resubscribe, silent = [], None
+        live = self._live.tokens if self._live else ()
+        for token, book in self._by_token.items():
+            book.expire(now_ns)
+            if book.has_dump:
+                continue
+            overdue = now_ns - book.asked_ns >= (DUMP_NS if token in live else AHEAD_DUMP_NS)
+            if overdue and book.retried and token in live:
+                silent = token
+            elif overdue or book.is_wrong:
+                book.asked_again(now_ns)
+                resubscribe.append(token)
+        return Repair(tuple(resubscribe), silent)
+
+    def _live_books(self) -> list[TokenBook]:
+        return [self._by_token[token] for token in self._live.tokens] if self._live else []
+
+    def market_book(self, received_ns: int) -> MarketBook | None:
+        """What to publish now: both books of the live market, if both are whole and something changed since the last time."""
+        if not self._dirty or self._live is None:
+            return None
+        yes, no = self._by_token[self._live.yes_token], self._by_token[self._live.no_token]
+        if not (yes.is_whole and no.is_whole):
+            return None
+        self._dirty = False
+        self.publishes += 1
+        return MarketBook(self._live.condition_id, yes.top(), no.top(), self.generation, self.publishes, received_ns,
+                          max(yes.venue_ms, no.venue_ms))

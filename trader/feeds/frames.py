@@ -1,0 +1,93 @@
+"""RFC 6455 as a client reads it: bytes in, messages out. Pure; owned by the connection of one feed's thread.
+
+Why not the WebSocket library's own reader: it makes three `recv` calls a frame and gives up the interpreter at each, so that
+one busy thread beside it slows it down a hundredfold. This one takes whatever a single `recv` returned.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trader.errors import ConnectionLost
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024     # a full book of ten thousand levels a side is below one megabyte
+_MAX_CONTROL_BYTES = 125
+
+
+class Message(NamedTuple):
+    """A complete message; fragments are already joined."""
+
+    opcode: int
+    payload: bytes
+
+
+class FrameReader:
+    """Keeps the unread rest between calls. Raises ConnectionLost on a violation: after one, no later byte can be trusted."""
+
+    __slots__ = ("_parts", "_rest", "_started")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._parts: list[bytes] = []    # of a fragmented message
+        self._started: int | None = None         # its opcode
+
+    def feed(self, data: bytes) -> list[Message]:
+        """Every message that is complete now, in order. Control frames may come between the fragments of another message."""
+        buffer = self._rest + data if self._rest else data
+        messages: list[Message] = []
+        at, size = 0, len(buffer)
+        while size - at >= 2:
+            first, length, start = buffer[at], buffer[at + 1], at + 2
+            if length >= 126:                    # an extended length; with the top bit set, a mask that no server may use
+                width = _length_width(length)
+                start += width
+                if start > size:
+                    break
+                length = int.from_bytes(buffer[at + 2:start], "big")
+            if length > MAX_MESSAGE_BYTES:
+                raise _violation(f"a frame of {length} bytes, limit {MAX_MESSAGE_BYTES}")
+            if start + length > size:
+                break
+            payload = buffer[start:start + length]
+            at = start + length
+            if first == 0x80 | TEXT and self._started is None:
+                messages.append(Message(TEXT, payload))          # nearly all frames
+            else:
+                self._unusual(first, payload, messages)
+        self._rest = buffer[at:] if at < size else b""
+        return messages
+
+    def _unusual(self, first: int, payload: bytes, messages: list[Message]) -> None:
+        opcode, is_last = first & 0x0F, bool(first & 0x80)
+        if first & 0x70:
+            raise _violation("reserved bits without an extension")
+        if opcode in (CLOSE, PING, PONG):
+            if not is_last or len(payload) > _MAX_CONTROL_BYTES:
+                raise _violation("a control frame that is fragmented or too long")
+            messages.append(Message(opcode, payload))
+        elif opcode in (TEXT, BINARY, CONTINUATION):
+            self._fragment(opcode, is_last, payload, messages)
+        else:
+            raise _violation(f"opcode {opcode}")
+
+    def _fragment(self, opcode: int, is_last: bool, payload: bytes, messages: list[Message]) -> None:
+        if (opcode == CONTINUATION) != (self._started is not None):
+            raise _violation("fragments out of order")
+        self._started = opcode if self._started is None else self._started
+        self._parts.append(payload)
+        if sum(map(len, self._parts)) > MAX_MESSAGE_BYTES:
+            raise _violation(f"a message of more than {MAX_MESSAGE_BYTES} bytes")
+        if is_last:
+            messages.append(Message(self._started, b"".join(self._parts)))
+            self._parts, self._started = [], None
+
+
+def _length_width(length: int) -> int:
+    if length > 127:
+        raise _violation("a masked frame from a server")
+    return 2 if length == 126 else 8
+
+
+def _violation(what: str) -> ConnectionLost:
+    return ConnectionLost(f"the other side broke the WebSocket protocol: {what}.", remedy="The connection is opened anew.")

@@ -1,0 +1,124 @@
+"""The role `bn-ticker` over a WebSocket: best bid and ask, last trade and hourly open of the reference → one snapshot.
+
+Thread: its own. Fed by Binance. Read by strategy (fair price, strike) and the guards (health).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from trader.errors import ConnectionLost, WireError
+from trader.feeds.connection import Connection, ProbePlan
+from trader.feeds.line import Connect, Wait, open_line, wait_readable
+from trader.feeds.settings import FeedSettings
+from trader.feeds.unreadable import UnreadableFrames
+from trader.handoff.cache import SnapshotCache
+from trader.handoff.doorbell import Doorbell
+from trader.model.book import FeedHealth, ReferencePrice
+from trader.runtime.backoff import Backoff
+from trader.runtime.clock import Clock
+from trader.runtime.role import Posture
+from trader.venues.binance.market_stream import Candle, Goodbye, Quoted, ReferenceEvent, Traded
+from trader.venues.contract import Ignored
+
+KEEPALIVE_MS = 20_000
+LOST_FACTOR = 3
+RENEW_NS = 23 * 3_600 * 1_000_000_000        # the venue cuts every connection at 24 h; better at a moment of our choosing
+
+
+class ReferenceStream(Protocol):
+    """Pure; owned by this feed's thread. `venues.binance` fills it in."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    def decode(self, frame: bytes) -> ReferenceEvent: ...
+
+
+class ReferenceFeed:
+    name = "bn-ticker"
+
+    def __init__(self, stream: ReferenceStream, settings: FeedSettings, reference: SnapshotCache[ReferencePrice],
+                 health: SnapshotCache[FeedHealth], bell: Doorbell, clock: Clock, connect: Connect = open_line,
+                 wait: Wait = wait_readable) -> None:
+        self._stream, self._reference, self._health, self._bell = stream, reference, health, bell
+        self.posture = Posture(clock)
+        stale_ms = settings.reference_stale_ms
+        plan = ProbePlan(None, stale_ms // 2, 1000, KEEPALIVE_MS, stale_ms * LOST_FACTOR)
+        self._connection = Connection(self.name, stream.url, plan, Backoff(settings.reconnect_min_s, settings.reconnect_max_s),
+                                      clock, self.posture, wake=None, connect=connect, wait=wait)
+        self._quoted: Quoted | None = None
+        self._quoted_ns = 0
+        self._last: Traded | None = None         # kept over a reconnect, like the candle: both name their own time
+        self._candle: Candle | None = None
+        self._unreadable = UnreadableFrames(self.name)
+        self._events = Counter[str]()
+
+    def on_start(self) -> None:
+        self._publish_health()
+
+    def do_work(self) -> None:
+        try:
+            if self._connection.is_open:
+                self._read(self._connection.receive())
+            else:
+                self._connection.reopen()
+        except ConnectionLost as end:
+            self._connection.drop(end.problem)
+        self._publish_health()
+
+    def on_stop(self) -> None:
+        self._connection.close()
+
+    def stats(self) -> dict[str, Any]:
+        """Any thread: plain integers, each written by this feed's thread only."""
+        connection = self._connection
+        return {
+            "connected": connection.is_open, "connects": connection.opens, "attempts": connection.attempts,
+            "frames": connection.frames, "events": dict(self._events), "unparsable": self._unreadable.count,
+        }
+
+    def _read(self, frames: Sequence[bytes]) -> None:
+        now_ns = self._connection.received_ns
+        leaving = "23 hours old" if now_ns - self._connection.opened_ns >= RENEW_NS else ""
+        for frame in frames:
+            try:
+                event = self._stream.decode(frame)
+            except WireError as error:
+                self._unreadable.add(error, now_ns)
+                continue
+            self._keep(event, now_ns)
+            if isinstance(event, Goodbye):
+                leaving = "the server is shutting down"
+        if frames:
+            self._publish()
+        if leaving:
+            self._connection.renew(leaving)
+
+    def _keep(self, event: ReferenceEvent, now_ns: int) -> None:
+        self._connection.saw_data()
+        self._events[event.name if isinstance(event, Ignored) else type(event).__name__] += 1
+        match event:
+            case Quoted():
+                self._quoted, self._quoted_ns = event, now_ns
+            case Traded():
+                self._last = event
+            case Candle():
+                self._candle = event
+
+    def _publish(self) -> None:
+        """Nothing before the first bid and ask: a price without them is not one."""
+        if self._quoted is None:
+            return
+        last, candle = self._last, self._candle
+        self._reference.publish(ReferencePrice(
+            self._stream.symbol, self._quoted.bid_micro, self._quoted.ask_micro, last.price_micro if last else None,
+            candle.open_micro if candle else None, candle.open_ms if candle else None, self._quoted_ns,
+        ))
+        self._bell.ring()
+
+    def _publish_health(self) -> None:
+        self._health.publish(self._connection.health(self._connection.opens, suspect=False))

@@ -1,0 +1,111 @@
+"""One token's ladder and whether it may be believed. Pure; owned by the thread `pm-book`.
+
+Every change carries the venue's own top after the whole update, which is compared with ours:
+
+    equal, not crossed          the burst is over, the book is whole
+    different                   half-applied: wait for the rest of the burst
+    still different at the next (timestamp, hash), or after 5 ms        a mismatch: the book is wrong and must be dumped anew
+"""
+
+from __future__ import annotations
+
+from trader.feeds.ladder import Ladder
+from trader.model.book import BookTop
+from trader.model.units import PriceBp
+from trader.venues.contract import BookDump, LevelChange, TopOnly
+
+BURST_NS = 5_000_000         # an atomic trade arrives as several messages; they leave the venue together
+_Top = tuple[PriceBp | None, PriceBp | None]
+
+
+class Integrity:
+    """How often our top was compared with the venue's, and how often it was wrong. Shared by the books of one connection."""
+
+    __slots__ = ("checks", "mismatches")
+
+    def __init__(self) -> None:
+        self.checks = self.mismatches = 0
+
+
+class TokenBook:
+    """`has_dump`: there is a ladder at all. `is_whole`: it may be shown. `is_wrong`: a dump must be asked for.
+
+    `asked_ns`: when the missing dump was last asked for; `retried`: by a second subscription.
+    """
+
+    __slots__ = ("_burst", "_claim", "_integrity", "_ladder", "asked_ns", "has_dump", "is_wrong", "open_ns", "retried", "tick_bp",
+                 "token_id", "venue_ms")
+
+    def __init__(self, token_id: str, tick_bp: PriceBp, integrity: Integrity, now_ns: int) -> None:
+        self.token_id, self.tick_bp, self._integrity = token_id, tick_bp, integrity
+        self._ladder = Ladder()
+        self._claim: _Top | None = None          # the venue's top, not yet ours
+        self._burst: tuple[int, str] | None = None       # the update that made the claim; None: a bare top made it
+        self.open_ns: int | None = None          # since when ours differs
+        self.has_dump, self.is_wrong, self.retried, self.asked_ns = False, False, False, now_ns
+        self.venue_ms = 0
+
+    @property
+    def is_whole(self) -> bool:
+        return self.has_dump and self.open_ns is None
+
+    def top(self) -> BookTop:
+        return BookTop(self.token_id, self._ladder.bids.top(), self._ladder.asks.top(), self.tick_bp)
+
+    def dump(self, dump: BookDump, now_ns: int) -> None:
+        self._ladder.load(dump.bids, dump.asks)
+        self.tick_bp = dump.tick_bp or self.tick_bp
+        self.has_dump, self.is_wrong, self.retried, self.venue_ms = True, False, False, dump.venue_ms
+        self._claim = self._burst = self.open_ns = None
+        self._settle(now_ns)
+
+    def change(self, change: LevelChange, now_ns: int) -> None:
+        """Without a dump there is nothing to change; the dump on its way contains it."""
+        if not self.has_dump:
+            return
+        burst = (change.venue_ms, change.hash)
+        if self.open_ns is not None and self._burst is not None and self._burst != burst:
+            self._mismatch(now_ns)               # the last burst is over and never came to agree
+            return
+        side = self._ladder.bids if change.is_bid else self._ladder.asks
+        side.set(change.price_bp, change.size_micro)
+        self.venue_ms, self._claim, self._burst = change.venue_ms, (change.bid_bp, change.ask_bp), burst
+        self._settle(now_ns)
+
+    def check(self, top: TopOnly, now_ns: int) -> None:
+        """The venue's word alone. One that is older than the newest change says nothing."""
+        if self.has_dump and top.venue_ms >= self.venue_ms:
+            self._claim, self._burst = (top.bid_bp, top.ask_bp), None
+            self._settle(now_ns)
+
+    def new_tick(self, tick_bp: PriceBp, now_ns: int) -> None:
+        """The grid changed: nothing known before holds, a dump must follow."""
+        self.tick_bp = tick_bp
+        self.forget(now_ns)
+
+    def forget(self, now_ns: int) -> None:
+        """Continuity is lost: wait for a dump, from now on."""
+        self.has_dump, self.is_wrong, self.retried, self.asked_ns = False, False, False, now_ns
+        self._claim = self._burst = self.open_ns = None
+
+    def asked_again(self, now_ns: int) -> None:
+        self.is_wrong, self.retried, self.asked_ns = False, True, now_ns
+
+    def expire(self, now_ns: int) -> None:
+        """Call when everything that has arrived is applied: a burst does not stay open for 5 ms."""
+        if self.open_ns is not None and now_ns - self.open_ns >= BURST_NS:
+            self._mismatch(now_ns)
+
+    def _settle(self, now_ns: int) -> None:
+        self._integrity.checks += 1
+        bid_bp, ask_bp = self._ladder.bids.best_bp, self._ladder.asks.best_bp
+        is_crossed = bid_bp is not None and ask_bp is not None and bid_bp >= ask_bp     # never a state of the venue
+        if not is_crossed and (self._claim is None or self._claim == (bid_bp, ask_bp)):
+            self.open_ns = None
+        elif self.open_ns is None:
+            self.open_ns = now_ns
+
+    def _mismatch(self, now_ns: int) -> None:
+        self._integrity.mismatches += 1
+        self.forget(now_ns)
+        self.is_wrong = True

@@ -1,0 +1,191 @@
+"""conf.yaml as one frozen value, and which of its settings cannot go together. Pure: no I/O, no clock.
+
+`config.py` builds it once at start, on the thread that starts the program; every other module reads its own section.
+The sections stand in the order of the data flow. Each folder declares its own (`<folder>/settings.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, NamedTuple, get_type_hints
+
+from trader.exchange.settings import ExchangeSettings
+from trader.executor.settings import ExecutorSettings
+from trader.feeds.settings import FeedSettings
+from trader.gateway.settings import GatewaySettings
+from trader.markets.settings import MarketSettings
+from trader.model.setting import Limits, limits_of, setting
+from trader.ops.settings import OpsSettings
+from trader.runtime.settings import RuntimeSettings
+from trader.strategy.settings import StrategySettings
+from trader.venues.binance.settings import BinanceSettings
+from trader.venues.polymarket.settings import PolymarketSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    mode: str = setting("embedded", "embedded: against an exchange that is started on this machine; no keys, no network, play money. "
+                        "live: against the venue, with real money.", choices=("embedded", "live"))
+    market: MarketSettings = field(default_factory=MarketSettings)
+    polymarket: PolymarketSettings = field(default_factory=PolymarketSettings)
+    binance: BinanceSettings = field(default_factory=BinanceSettings)
+    feeds: FeedSettings = field(default_factory=FeedSettings)
+    strategy: StrategySettings = field(default_factory=StrategySettings)
+    executor: ExecutorSettings = field(default_factory=ExecutorSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
+    ops: OpsSettings = field(default_factory=OpsSettings)
+    exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
+
+
+class Declaration(NamedTuple):
+    """One key of conf.yaml. `path` is "section.key", or "key" at the top level."""
+
+    path: str
+    kind: type              # int, float, str or Secret
+    default: Any
+    limits: Limits
+
+
+def declarations() -> dict[str, Declaration]:
+    """Every key by its path, in the order of the file."""
+    return {declared.path: declared for declared in _declared_in(Settings, "")}
+
+
+def sections() -> dict[str, type]:
+    """Every section of conf.yaml and the class that declares it, in the order of the file."""
+    kinds: dict[str, type] = get_type_hints(Settings)
+    return {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
+
+
+def _declared_in(settings_class: type, prefix: str) -> Iterator[Declaration]:
+    kinds = get_type_hints(settings_class)
+    for one in fields(settings_class):
+        if is_dataclass(kinds[one.name]):
+            yield from _declared_in(kinds[one.name], f"{one.name}.")
+        else:
+            yield Declaration(prefix + one.name, kinds[one.name], one.default, limits_of(one))
+
+
+# --- what cannot go together ------------------------------------------------------------------------------------------
+
+
+class Contradiction(NamedTuple):
+    """`paths` are the keys involved, the one to change first. `text` never contains a secret."""
+
+    paths: tuple[str, ...]
+    text: str
+
+
+def contradictions(settings: Settings) -> list[Contradiction]:
+    """Everything that each key alone cannot show. Settings that have none are ready to trade with."""
+    return [found for rule in _RULES if (found := rule(settings)) is not None]
+
+
+def _live_needs_a_key(s: Settings) -> Contradiction | None:
+    if s.mode != "live" or s.polymarket.private_key or s.polymarket.private_key_file:
+        return None
+    return Contradiction(("mode", "polymarket.private_key", "polymarket.private_key_file"),
+                         "live needs the key of a wallet. Give it in one of three ways: the environment variable PM_PRIVATE_KEY, "
+                         "the file named by polymarket.private_key_file, or polymarket.private_key.")
+
+
+def _one_source_of_the_key(s: Settings) -> Contradiction | None:
+    if not (s.polymarket.private_key and s.polymarket.private_key_file):
+        return None
+    return Contradiction(("polymarket.private_key_file", "polymarket.private_key"),
+                         "there is a private_key too (in the file or in PM_PRIVATE_KEY); it is unclear which one counts. Remove one.")
+
+
+def _key_is_hex(s: Settings) -> Contradiction | None:
+    text = s.polymarket.private_key.reveal()
+    if not text or is_private_key(text):
+        return None
+    return Contradiction(("polymarket.private_key",),
+                         f"must be 0x and 64 hex digits, was {len(text)} characters of another form (not shown: it is a secret).")
+
+
+def _all_or_no_api_credentials(s: Settings) -> Contradiction | None:
+    names = ("api_key", "api_secret", "passphrase")
+    missing = [name for name in names if not getattr(s.polymarket, name)]
+    if len(missing) in (0, len(names)):
+        return None
+    given = next(f"polymarket.{name}" for name in names if name not in missing)
+    return Contradiction((given, *(f"polymarket.{name}" for name in missing)),
+                         f"{' and '.join(missing)} must be given too. Give all three credentials, or none: they are derived then.")
+
+
+def _proxy_wallets_need_a_funder(s: Settings) -> Contradiction | None:
+    if s.polymarket.signature_type == 0 or s.polymarket.funder:
+        return None
+    return Contradiction(("polymarket.signature_type", "polymarket.funder"),
+                         f"{s.polymarket.signature_type} needs polymarket.funder, the address that holds the funds. "
+                         "Copy it from the profile page of the venue.")
+
+
+def _funder_is_an_address(s: Settings) -> Contradiction | None:
+    if not s.polymarket.funder or re.fullmatch(r"0x[0-9a-fA-F]{40}", s.polymarket.funder):
+        return None
+    return Contradiction(("polymarket.funder",), "must be 0x and 40 hex digits. Copy it from the profile page of the venue.")
+
+
+def _stop_within_reduce(s: Settings) -> Contradiction | None:
+    return _in_order("strategy.stop_fraction", s.strategy.stop_fraction, "strategy.reduce_fraction", s.strategy.reduce_fraction)
+
+
+def _reduce_within_small_size(s: Settings) -> Contradiction | None:
+    return _in_order("strategy.reduce_fraction", s.strategy.reduce_fraction,
+                     "strategy.small_size_fraction", s.strategy.small_size_fraction)
+
+
+def _floor_below_prior(s: Settings) -> Contradiction | None:
+    return _in_order("strategy.volatility_floor_bp", s.strategy.volatility_floor_bp,
+                     "strategy.volatility_prior_bp", s.strategy.volatility_prior_bp)
+
+
+def _quotes_fit_the_position(s: Settings) -> Contradiction | None:
+    return _in_order("strategy.base_size", s.strategy.base_size, "executor.max_position", s.executor.max_position)
+
+
+def _position_fits_the_cap(s: Settings) -> Contradiction | None:
+    return _in_order("executor.max_position", s.executor.max_position, "executor.gross_cap", s.executor.gross_cap)
+
+
+def _waits_in_order(s: Settings) -> Contradiction | None:
+    return _in_order("feeds.reconnect_min_s", s.feeds.reconnect_min_s, "feeds.reconnect_max_s", s.feeds.reconnect_max_s)
+
+
+def _two_ports(s: Settings) -> Contradiction | None:
+    if s.exchange.port == 0 or s.exchange.port != s.exchange.ws_port:
+        return None
+    return Contradiction(("exchange.ws_port", "exchange.port"),
+                         f"was {s.exchange.ws_port}, must differ from exchange.port: two servers cannot share one port.")
+
+
+def _in_order(low_path: str, low: float, high_path: str, high: float) -> Contradiction | None:
+    if low <= high:
+        return None
+    return Contradiction((low_path, high_path), f"was {low:.12g}, must be at most {high_path}, which is {high:.12g}.")
+
+
+def is_private_key(text: str) -> bool:
+    return re.fullmatch(r"0x[0-9a-fA-F]{64}", text) is not None
+
+
+_RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
+    _live_needs_a_key,
+    _one_source_of_the_key,
+    _key_is_hex,
+    _all_or_no_api_credentials,
+    _proxy_wallets_need_a_funder,
+    _funder_is_an_address,
+    _quotes_fit_the_position,
+    _position_fits_the_cap,
+    _stop_within_reduce,
+    _reduce_within_small_size,
+    _floor_below_prior,
+    _waits_in_order,
+    _two_ports,
+)

@@ -1,0 +1,147 @@
+"""Role 4, thread `strategy`: looks at the market, decides what to quote, puts the intent into the mailbox.
+
+Fed by the caches of feeds, executor and markets, woken by the doorbell and its own ticks; read by the executor through the
+mailbox and by guards and stats through `StrategyPulse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from trader.handoff.cache import SnapshotCache
+from trader.handoff.doorbell import Doorbell
+from trader.handoff.mailbox import IntentMailbox
+from trader.model.book import MarketBook, ReferencePrice
+from trader.model.intent import Inventory, Mode, Quote, QuoteIntent, Strategy, StrategyPulse, StrategyView
+from trader.model.market import LiveMarket
+from trader.runtime.clock import Clock
+from trader.runtime.latency import LatencyWindow
+from trader.runtime.pacer import Pacer
+from trader.runtime.role import CYCLE_LIMIT_MS, Posture
+from trader.strategy.settings import StrategySettings
+from trader.strategy.triggers import BY_PRICE, Moment, Trigger, moment_of
+from trader.strategy.view import NoView, Snapshots, ViewBuilder
+
+_IDLE_STOP_NS = 1_000_000_000    # how often a STOP is repeated while there is nothing to quote on
+
+
+class StrategyInputs(NamedTuple):
+    """The caches that the strategy reads; their writers are markets, pm-book, bn-ticker and executor, in this order."""
+
+    live: SnapshotCache[LiveMarket]
+    books: SnapshotCache[MarketBook]
+    reference: SnapshotCache[ReferencePrice]
+    inventory: SnapshotCache[Inventory]
+
+    def read(self) -> Snapshots:
+        return Snapshots(self.live.read(), self.books.read(), self.reference.read(), self.inventory.read())
+
+
+class StrategyStats(NamedTuple):
+    ticks: int
+    skipped: int                         # ticks that were late by a whole period or more and left out
+    runs: int                            # ticks and early runs
+    triggers: Mapping[str, int]          # early runs by cause
+    intents: int                         # put into the mailbox
+
+
+class Decision(NamedTuple):
+    """What a run wants. Without the reason it is what the executor acts on."""
+
+    condition_id: str
+    mode: Mode
+    quotes: tuple[Quote, ...]
+    reason: str
+
+
+class StrategyRole:
+    """Runs at every tick, and earlier when a trigger says so. All state belongs to the strategy thread."""
+
+    name = "strategy"
+
+    def __init__(self, settings: StrategySettings, strategy: Strategy, *, inputs: StrategyInputs, bell: Doorbell,
+                 mailbox: IntentMailbox, pulse: SnapshotCache[StrategyPulse], clock: Clock) -> None:
+        self._strategy, self._inputs, self._bell = strategy, inputs, bell
+        self._mailbox, self._pulse, self._clock = mailbox, pulse, clock
+        self.posture = Posture(clock)
+        self._period_ns = 1_000_000_000 // settings.strategy_hz
+        self._pacer = Pacer(clock, self._period_ns)
+        self._tick_due_ns = self._next_tick_ns()
+        self._views = ViewBuilder(settings)
+        self._trigger = Trigger(settings.trigger_ticks, settings.debounce_ms)
+        self._published = Decision("", Mode.STOP, (), "nothing decided yet")
+        self._published_ns: int | None = None
+        self._runs = self._intents = 0
+        self.lateness = LatencyWindow()      # of each tick
+        self.latency = LatencyWindow()       # receipt of the price that triggered an early run → intent, unless it was held back
+
+    def on_start(self) -> None:
+        """The first tick is due one period from now, however long ago the role was built."""
+        self._pacer = Pacer(self._clock, self._period_ns)
+        self._tick_due_ns = self._next_tick_ns()
+
+    def do_work(self) -> None:
+        """One cycle: parks at the doorbell until a ring, a tick, or the end of a debounce time."""
+        self._bell.wait(self._park_s())
+        now_ns = self._clock.monotonic_ns()
+        scene = self._views.build(self._inputs.read(), now_ns, self._clock.wall_ms())
+        moment = moment_of(scene)
+        if self._pacer.due():
+            self.lateness.add(max(0, now_ns - self._tick_due_ns))
+            self._tick_due_ns = self._next_tick_ns()
+            self._run(scene, moment, now_ns, at_tick=True)
+            return
+        held = self._trigger.held_until_ns is not None
+        cause = self._trigger.check(moment, now_ns)
+        if cause is not None:
+            self._run(scene, moment, now_ns, at_tick=False, prompt=cause in BY_PRICE and not held)
+
+    def on_stop(self) -> None:
+        """Nothing to undo: the executor cancels, and a pulse that stays away is a guard."""
+
+    def stats(self) -> StrategyStats:                    # any thread
+        return StrategyStats(self._pacer.ticks, self._pacer.skipped, self._runs, self._trigger.fired.copy(), self._intents)
+
+    def _next_tick_ns(self) -> int:
+        return self._clock.monotonic_ns() + round(self._pacer.wait_s() * 1e9)
+
+    def _park_s(self) -> float:
+        held_ns = self._trigger.held_until_ns
+        wait_s = min(CYCLE_LIMIT_MS / 1000, self._pacer.wait_s())
+        return wait_s if held_ns is None else min(wait_s, max(0, held_ns - self._clock.monotonic_ns()) / 1e9)
+
+    def _run(self, scene: StrategyView | NoView, moment: Moment, now_ns: int, *, at_tick: bool, prompt: bool = False) -> None:
+        """`prompt`: a price that has just been received is the cause, so that the way from it to the intent can be measured."""
+        self._runs += 1
+        self._trigger.ran(moment)
+        decision = self._decide(scene)
+        if self._is_news(decision, now_ns, at_tick=at_tick and isinstance(scene, StrategyView)):
+            self._publish(decision, scene, now_ns, prompt)
+        self._pulse.publish(StrategyPulse(now_ns, self._pacer.ticks, self._pacer.skipped, moment.fair_bp))
+
+    def _decide(self, scene: StrategyView | NoView) -> Decision:
+        if isinstance(scene, NoView):
+            return Decision(scene.condition_id, Mode.STOP, (), scene.reason)
+        return Decision(scene.market.condition_id, *self._strategy.quote(scene))
+
+    def _is_news(self, decision: Decision, now_ns: int, *, at_tick: bool) -> bool:
+        """Quotes only when they changed. A STOP at every tick; one for want of a view when it changed or once a second."""
+        last = self._published
+        if self._published_ns is None or decision[:3] != last[:3]:
+            return True
+        if decision.mode is not Mode.STOP:
+            return False
+        return at_tick or decision.reason != last.reason or now_ns - self._published_ns >= _IDLE_STOP_NS
+
+    def _publish(self, decision: Decision, scene: StrategyView | NoView, now_ns: int, prompt: bool) -> None:
+        fair_bp, snapshot_ns = None, now_ns
+        if isinstance(scene, StrategyView):
+            fair_bp, snapshot_ns = scene.fair_bp, max(scene.book.received_ns, scene.reference.received_ns)
+        self._intents += 1
+        self._published, self._published_ns = decision, now_ns
+        decided_ns = self._clock.monotonic_ns()
+        self._mailbox.put(QuoteIntent(self._intents, decision.condition_id, decision.mode, decision.quotes, fair_bp,
+                                      decision.reason, decided_ns, snapshot_ns))
+        if prompt:
+            self.latency.add(decided_ns - snapshot_ns)

@@ -1,0 +1,89 @@
+"""Puts together what a strategy may look at, or says what is missing. Pure but for what it remembers; strategy thread.
+
+Fed by the role with one snapshot of each cache; read by the strategy and by the triggers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trader.model.book import MarketBook, ReferencePrice
+from trader.model.intent import Inventory, StrategyView
+from trader.model.market import LiveMarket, Market
+from trader.model.units import PriceBp
+from trader.strategy.pricing import VolatilityEstimate, fair_bp
+from trader.strategy.settings import StrategySettings
+from trader.strategy.strike import Strike, StrikeWatch
+
+NO_STRIKE = "strike unknown: waiting for the kline of this window"
+PROVISIONAL = "strike is provisional: the kline of this window has not arrived"
+
+
+class Snapshots(NamedTuple):
+    """The four caches, each read once a cycle."""
+
+    live: LiveMarket | None
+    book: MarketBook | None
+    reference: ReferencePrice | None
+    inventory: Inventory | None
+
+
+class NoView(NamedTuple):
+    """Nothing can be quoted yet: why, and for which market (empty when there is none)."""
+
+    condition_id: str
+    reason: str
+
+
+class ViewBuilder:
+    """Remembers volatility and strikes from one reference to the next. Owner: strategy thread."""
+
+    def __init__(self, settings: StrategySettings) -> None:
+        self._volatility = VolatilityEstimate(
+            settings.volatility_half_life_s, settings.volatility_prior_bp, settings.volatility_floor_bp)
+        self._strikes = StrikeWatch()
+
+    def build(self, seen: Snapshots, now_ns: int, now_ms: int) -> StrategyView | NoView:
+        """Every reference counts for volatility and strike, also while nothing can be quoted."""
+        live, book, reference, inventory = seen
+        if reference is not None:
+            self._remember(live, reference, now_ns, now_ms)
+        if live is None or live.now is None:
+            return NoView("", "no window is open")
+        market = live.now
+        if book is None or book.condition_id != market.condition_id:
+            return NoView(market.condition_id, "waiting for the book of this market")
+        if reference is None:
+            return NoView(market.condition_id, "waiting for the first reference price")
+        # An intent that reaches the executor before it switched would be discarded there and not be repeated by us.
+        if inventory is None or inventory.condition_id != market.condition_id:
+            return NoView(market.condition_id, "waiting for the executor to take over this market")
+        return self._view(market, book, reference, inventory, now_ns, now_ms)
+
+    def _remember(self, live: LiveMarket | None, reference: ReferencePrice, now_ns: int, now_ms: int) -> None:
+        self._volatility.observe(reference.mid_micro, reference.received_ns, now_ns)
+        received_ms = now_ms - (now_ns - reference.received_ns) // 1_000_000
+        self._strikes.observe(live or LiveMarket(None, None), reference, received_ms)
+
+    def _view(self, market: Market, book: MarketBook, reference: ReferencePrice, inventory: Inventory,
+              now_ns: int, now_ms: int) -> StrategyView:
+        strike = self._strikes.of(market)
+        time_left_ms = market.close_ms - now_ms
+        volatility_bp = self._volatility.bp
+        return StrategyView(
+            now_ns=now_ns, now_ms=now_ms, market=market, book=book, reference=reference, inventory=inventory,
+            fair_bp=_fair(reference, strike, time_left_ms, volatility_bp), fair_reason=_doubt(strike),
+            provisional_strike=strike is not None and strike.provisional,
+            volatility_bp=volatility_bp, time_left_ms=time_left_ms)
+
+
+def _fair(reference: ReferencePrice, strike: Strike | None, time_left_ms: int, volatility_bp: float) -> PriceBp | None:
+    if strike is None:
+        return None
+    return fair_bp(reference.mid_micro, strike.price_micro, time_left_ms / 1000, volatility_bp)
+
+
+def _doubt(strike: Strike | None) -> str:
+    if strike is None:
+        return NO_STRIKE
+    return PROVISIONAL if strike.provisional else ""

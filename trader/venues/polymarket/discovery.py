@@ -1,0 +1,158 @@
+"""Finds windows in Gamma, the venue's market listing. Used by the thread `markets`; each request has a deadline.
+
+Windows are keyed by `eventStartTime` and `endDate` in UTC; slugs and titles are for people (a slug of last year resolves too).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from trader.errors import ConnectionLost, WireError
+from trader.model.market import Market
+from trader.model.units import price_bp_from_wire, size_micro_from_wire
+from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
+
+log = logging.getLogger(__name__)
+
+PAGE_LIMIT = 10                  # windows of one page: ten hours ahead are enough, and later ones are asked for later
+DEADLINE_S = 5.0
+_YES_LABELS, _NO_LABELS = ("up", "yes"), ("down", "no")
+_HEX_OF_CONDITION = 64
+
+
+class GammaDiscovery:
+    """Implements `contract.Discovery`."""
+
+    def __init__(self, gamma_url: str, client: httpx.Client | None = None) -> None:
+        self._url = gamma_url.rstrip("/")
+        self._client = client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S))
+        self._warned: set[str] = set()
+
+    def windows(self, series_id: int, now_ms: int) -> list[Market]:
+        """`closed=false` alone returns years of stale events, so the listing is bounded by `end_date_min`."""
+        answer = self._get("/events/keyset", {
+            "series_id": series_id, "closed": "false", "order": "endDate", "ascending": "true", "end_date_min": _iso(now_ms),
+            "limit": PAGE_LIMIT,
+        })
+        markets = self._tradable(answer["events"]) if isinstance(answer, dict) and "events" in answer else None
+        if markets is None:
+            raise WireError("Gamma answered /events/keyset without `events`.", remedy=CHANGELOG)
+        return sorted((m for m in markets if m.close_ms > now_ms), key=lambda m: m.close_ms)
+
+    def by_slug(self, slug: str) -> Market | None:
+        event = self._get(f"/events/slug/{slug}", {})
+        if event is None:
+            return None
+        return next(iter(self._tradable([event])), None)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _get(self, path: str, query: dict[str, Any]) -> Any:
+        """The decoded answer; None for 404."""
+        try:
+            answer = self._client.get(self._url + path, params=query)
+        except httpx.HTTPError as why:
+            raise ConnectionLost(f"Gamma did not answer {path} ({type(why).__name__}: {why}).",
+                                 remedy="It is asked again; check polymarket.gamma_url if this goes on.") from None
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise ConnectionLost(f"Gamma answered {path} with HTTP {answer.status_code}.",
+                                 remedy="It is asked again; check polymarket.gamma_url and series_id if this goes on.")
+        return json_from_wire(f"Gamma's answer to {path}", answer.content)
+
+    def _tradable(self, events: Any) -> list[Market]:
+        """One unreadable market must not hide the others: it is left out, and the reason is logged once."""
+        found = []
+        try:
+            rows = [row for event in events for row in event["markets"]]
+        except UNREADABLE as why:
+            raise unreadable("Gamma's listing", orjson.dumps(events), why) from None
+        for row in rows:
+            try:
+                if row.get("acceptingOrders") and not row.get("closed") and row.get("enableOrderBook", True):
+                    found.append(market_from_gamma(row))
+            except (WireError, *UNREADABLE) as why:
+                self._warn(str(row.get("slug") if isinstance(row, dict) else row), why)
+        return found
+
+    def _warn(self, slug: str, why: Exception) -> None:
+        if slug not in self._warned:
+            self._warned.add(slug)
+            log.warning("markets: %s is left out: %s", slug, why)
+
+
+def market_from_gamma(row: dict[str, Any]) -> Market:
+    """One market of a listing. Raises when something that an order depends on is missing or unknown."""
+    yes_token, no_token = _tokens_by_label(row)
+    return Market(
+        slug=str(row["slug"]),
+        condition_id=padded_condition_id(row["conditionId"]),
+        yes_token=yes_token,
+        no_token=no_token,
+        tick_bp=price_bp_from_wire(str(row["orderPriceMinTickSize"])),
+        min_size_micro=size_micro_from_wire(str(row["orderMinSize"])),
+        open_ms=_ms(row["eventStartTime"]),
+        close_ms=_ms(row["endDate"]),
+        protocol=row["version"],
+        neg_risk=bool(row.get("negRisk", False)),
+    )
+
+
+def _tokens_by_label(row: dict[str, Any]) -> tuple[str, str]:
+    """(YES, NO). Labels decide: the order ["Down", "Up"] happens."""
+    labels = [str(label).lower() for label in _list(row["outcomes"])]
+    tokens = [str(token) for token in _token_ids(row)]
+    if len(labels) != 2 or len(tokens) != 2 or len(set(tokens)) != 2 or not all(t.isdigit() for t in tokens):
+        raise WireError(f"outcomes {labels} with tokens {tokens} are not two of each.", remedy=CHANGELOG)
+    by_label = dict(zip(labels, tokens, strict=True))
+    yes = [by_label[label] for label in _YES_LABELS if label in by_label]
+    no = [by_label[label] for label in _NO_LABELS if label in by_label]
+    if not yes or not no:
+        raise WireError(f"outcomes {labels} are neither up/down nor yes/no.", remedy="Choose another series or slug.")
+    return yes[0], no[0]
+
+
+def _token_ids(row: dict[str, Any]) -> list[Any]:
+    """`version` decides, never which field happens to be filled: it also decides the exchange that an order is signed for."""
+    match row.get("version"):
+        case "v1":
+            return _list(row["clobTokenIds"])
+        case "v2":
+            return _list(row["positionIds"])
+        case version:
+            raise WireError(f"protocol version {version!r} is not v1 or v2.", remedy="Update trader before trading this market.")
+
+
+def _list(value: Any) -> list[Any]:
+    """Gamma writes lists as JSON inside a string."""
+    found = orjson.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise WireError(f"{value!r} is not a list.", remedy=CHANGELOG)
+    return found
+
+
+def padded_condition_id(text: str) -> str:
+    """Gamma may write 31 bytes; the CLOB knows 32, padded on the right."""
+    digits = text.removeprefix("0x")
+    if not 0 < len(digits) <= _HEX_OF_CONDITION:
+        raise WireError(f"condition id {text!r} is not 1-64 hex digits.", remedy=CHANGELOG)
+    int(digits, 16)
+    return "0x" + digits.ljust(_HEX_OF_CONDITION, "0")
+
+
+def _iso(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _ms(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise WireError(f"time {text!r} names no time zone.", remedy=CHANGELOG)
+    return round(moment.timestamp() * 1000)

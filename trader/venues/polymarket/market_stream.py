@@ -1,0 +1,112 @@
+"""The market channel: book frames in, book events out. Pure; owned by the thread `pm-book`.
+
+Facts it relies on are in docs/venues/polymarket.md: frames are one object or an array, levels come in any order, sizes are
+absolute, one `price_change` names both outcomes, and every change carries the venue's own best bid and ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from trader.errors import WireError
+from trader.model.units import PriceBp, SizeMicro, price_bp_from_wire
+from trader.venues.contract import BookDump, BookEvent, Ignored, LevelChange, Pong, TickChange, TopOnly
+from trader.venues.polymarket.wire import UNREADABLE, ms_from_wire, size_from_wire, top_bp_from_wire, unreadable
+
+_PONG = [Pong()]
+
+
+class PolymarketMarketStream:
+    """Implements `contract.MarketStream`."""
+
+    ping = "PING"
+
+    def __init__(self, ws_url: str) -> None:
+        self.url = ws_url.rstrip("/") + "/ws/market"
+
+    def hello(self, tokens: Sequence[str]) -> list[str]:
+        """`best_bid_ask` only comes with custom features, so they are asked for."""
+        return [_text({"type": "market", "assets_ids": list(tokens), "custom_feature_enabled": True})]
+
+    def change(self, add: Sequence[str], remove: Sequence[str]) -> list[str]:
+        """Removal first: a token that is in both is thereby subscribed anew, which is how a fresh dump is had."""
+        texts = []
+        if remove:
+            texts.append(_text({"operation": "unsubscribe", "assets_ids": list(remove)}))
+        if add:
+            texts.append(_text({"operation": "subscribe", "assets_ids": list(add), "custom_feature_enabled": True}))
+        return texts
+
+    def decode(self, frame: bytes) -> list[BookEvent]:
+        if frame == b"PONG":
+            return list(_PONG)
+        events: list[BookEvent] = []
+        try:
+            payload = orjson.loads(frame)
+            for message in payload if isinstance(payload, list) else (payload,):
+                name = message["event_type"]
+                read = _READERS.get(name)
+                if read is None:
+                    events.append(Ignored(str(name)))
+                else:
+                    read(message, events)
+        except WireError:
+            raise
+        except UNREADABLE as why:
+            raise unreadable("a market frame", frame, why) from None
+        return events
+
+
+def _text(message: dict[str, Any]) -> str:
+    return orjson.dumps(message).decode()
+
+
+def _book(message: dict[str, Any], events: list[BookEvent]) -> None:
+    tick = message.get("tick_size")              # absent in the book that follows a trade
+    events.append(BookDump(
+        token_id=str(message["asset_id"]),
+        bids=_levels(message["bids"]),
+        asks=_levels(message["asks"]),
+        tick_bp=price_bp_from_wire(str(tick)) if tick else None,
+        venue_ms=ms_from_wire(message["timestamp"]),
+        hash=str(message.get("hash", "")),
+    ))
+
+
+def _levels(rows: list[dict[str, str]]) -> tuple[tuple[PriceBp, SizeMicro], ...]:
+    return tuple((price_bp_from_wire(row["price"]), size_from_wire(row["size"])) for row in rows)
+
+
+def _price_change(message: dict[str, Any], events: list[BookEvent]) -> None:
+    venue_ms = ms_from_wire(message["timestamp"])
+    for row in message["price_changes"]:
+        side = row["side"]
+        if side != "BUY" and side != "SELL":
+            raise ValueError(f"side {side!r}")
+        events.append(LevelChange(
+            row["asset_id"], side == "BUY", price_bp_from_wire(row["price"]), size_from_wire(row["size"]),
+            top_bp_from_wire(row["best_bid"]), top_bp_from_wire(row["best_ask"]), venue_ms, row.get("hash", ""),
+        ))
+
+
+def _tick_size_change(message: dict[str, Any], events: list[BookEvent]) -> None:
+    tick_bp = price_bp_from_wire(str(message["new_tick_size"]))
+    if not tick_bp:
+        raise ValueError("a tick of 0")
+    events.append(TickChange(str(message["asset_id"]), tick_bp))
+
+
+def _best_bid_ask(message: dict[str, Any], events: list[BookEvent]) -> None:
+    events.append(TopOnly(str(message["asset_id"]), top_bp_from_wire(message["best_bid"]), top_bp_from_wire(message["best_ask"]),
+                          ms_from_wire(message["timestamp"])))
+
+
+_READERS: dict[Any, Callable[[dict[str, Any], list[BookEvent]], None]] = {
+    "book": _book,
+    "price_change": _price_change,
+    "tick_size_change": _tick_size_change,
+    "best_bid_ask": _best_bid_ask,
+}
