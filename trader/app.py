@@ -19,14 +19,14 @@ from trader.exchange.child import ExchangeChild
 from trader.model.action import CancelMarket
 from trader.model.event import Command, Control
 from trader.model.setting import Secret
-from trader.ops.threads import dump_threads
 from trader.ops.control import ControlRole, control_dir
 from trader.ops.key_lock import KeyLock
 from trader.ops.stats import DeskStats
+from trader.ops.threads import dump_threads
 from trader.runtime.clock import Clock, SystemClock
 from trader.runtime.supervisor import Supervisor, Watch
 from trader.settings import Settings
-from trader.venues.polymarket.account import Account, open_account
+from trader.venues.polymarket.account import open_account
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,9 @@ class Trader:
             self._lock.release()
 
     def _raise_what_went_wrong(self, verified: bool) -> None:
-        if not verified:
+        """A run that never placed anything and failed says why it failed; its silence about open orders would mislead."""
+        placed = self._stats.summary().get("orders_placed", 0)
+        if not verified and (placed or self._failure is None):
             raise OrdersMayBeOpen("the venue did not confirm that nothing is open.",
                                   remedy="Look at the venue's own page now and cancel by hand what is left.") from self._failure
         if self._failure is not None:

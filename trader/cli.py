@@ -58,6 +58,7 @@ def _build_trader(settings: Settings) -> Runnable:
 
 def entry() -> Never:
     """The console script."""
+    faulthandler.enable(2)                       # a crash of C code shows every thread's stack on stderr too
     sys.exit(main(sys.argv[1:]))
 
 
@@ -96,7 +97,6 @@ def _run(options: argparse.Namespace, build: Callable[[Settings], Runnable]) -> 
     settings = load_config(options.conf, overrides=[*options.overrides, *level])
     _configure_logging(settings.ops.log_level)
     sys.setswitchinterval(settings.runtime.switch_interval_us / 1e6)
-    faulthandler.enable()
     trader = build(settings)
     with Signals(trader) as signals:
         trader.start()

@@ -98,6 +98,10 @@ class ExecutorMachine(RuleBasedStateMachine):
         core.step(self.state, event, Now(self.now_ns, self.now_ns // 1_000_000))
         self.settle()
 
+    def intend(self, mode, quotes):
+        self.seq += 1
+        self.step(QuoteIntent(self.seq, MARKET.condition_id, mode, quotes, None, "", self.now_ns, self.now_ns))
+
     def settle(self):
         core.settle(self.state, self.view(), Now(self.now_ns, self.now_ns // 1_000_000), LIMITS)
         for action in self.state.actions:
@@ -142,10 +146,9 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     @rule(bid=st.integers(1, 98), spread=st.integers(1, 20), size=st.integers(1, 150), mode=st.sampled_from([Mode.NORMAL, Mode.STOP]))
     def quote(self, bid, spread, size, mode):
-        self.seq += 1
         ask = min(99, bid + spread)
-        quotes = (Quote(Side.BUY, PriceBp(bid * 100), SizeMicro(size * MICRO)), Quote(Side.SELL, PriceBp(ask * 100), SizeMicro(size * MICRO)))
-        self.step(QuoteIntent(self.seq, MARKET.condition_id, mode, quotes if mode is Mode.NORMAL else (), None, "", self.now_ns, self.now_ns))
+        quotes = tuple(Quote(side, PriceBp(cents * 100), SizeMicro(size * MICRO)) for side, cents in ((Side.BUY, bid), (Side.SELL, ask)))
+        self.intend(mode, quotes if mode is Mode.NORMAL else ())
 
     @precondition(lambda self: self.outbox)
     @rule(index=st.integers(0, 9), fate=st.sampled_from(["fine", "fine", "fine", "lost before", "lost after"]))
@@ -233,7 +236,7 @@ class ExecutorMachine(RuleBasedStateMachine):
             return
         self.fresh = True
         self.step(Control(Command.RESUME, "end"))
-        self.step(QuoteIntent(self.seq + 1, MARKET.condition_id, Mode.STOP, (), None, "", self.now_ns, self.now_ns))
+        self.intend(Mode.STOP, ())
         self.deliver_all()
         for trade_id in list(self.venue.trades):
             self.venue.mine(trade_id)

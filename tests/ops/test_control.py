@@ -111,8 +111,12 @@ def test_a_request_may_come_in_pieces() -> None:
 
 
 @pytest.mark.parametrize(("request_line", "said"), [
-    (b"hello\n", "the request is not JSON."), (b"\xff\xfe\n", "the request is not JSON."), (b"[" * 60_000 + b"\n", "the request is not JSON."),
-    (b"[]\n", "the request names no command."), (b"{}\n", "the request names no command."), (b'{"command": 3}\n', "the request names no command."),
+    (b"hello\n", "the request is not JSON."),
+    (b"\xff\xfe\n", "the request is not JSON."),
+    (b"[" * 60_000 + b"\n", "the request is not JSON."),
+    (b"[]\n", "the request names no command."),
+    (b"{}\n", "the request names no command."),
+    (b'{"command": 3}\n', "the request names no command."),
     (b'{"command": "thread"}\n', "unknown command 'thread'; did you mean 'threads'?"),
     (b'{"command": "zzz"}\n', "unknown command 'zzz'. Known: threads, echo,"),
     (b'{"command": "refuse"}\n', "not now. Later."),

@@ -38,7 +38,8 @@ def test_a_state_without_a_limit_shows_none() -> None:
 
 
 def test_a_thread_without_a_role_is_listed_too() -> None:
-    assert row_of(format_dump([PARKED._replace(name="MainThread", cpu_ms=None)], [], {}), "MainThread")[2:] == ["-", "-", "(no", "role)"]
+    main = PARKED._replace(name="MainThread", cpu_ms=None)
+    assert row_of(format_dump([main], [], {}), "MainThread")[2:] == ["-", "-", "(no", "role)"]
 
 
 def test_the_queues_are_told_with_their_depths() -> None:

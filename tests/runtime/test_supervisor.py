@@ -98,6 +98,15 @@ def test_stopping_a_role_leaves_the_others_running():
         assert [line.alive for line in d.supervisor.report()] == [True, False]
 
 
+def test_stop_all_stops_what_was_started_and_is_harmless_when_repeated():
+    with desk() as d:
+        for name in ("pm-book", "strategy"):
+            d.start(name).gate.set()
+        assert d.supervisor.stop_all(DEADLINE_S) == []
+        assert d.supervisor.stop_all(DEADLINE_S) == []
+        assert [line.alive for line in d.supervisor.report()] == [False, False]
+
+
 def test_a_role_whose_name_is_refused_is_neither_watched_nor_stopped():
     with desk() as d:
         d.start("pm-book").gate.set()

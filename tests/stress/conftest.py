@@ -16,6 +16,7 @@ import pytest
 
 SWITCH_INTERVAL_S = 1e-6     # the default is 5 ms
 PREEMPTION = 0.02            # at a bytecode
+NAPS_S = (0, 0, 0, 1e-5)     # 0 lets a thread that is ready go first; the nap also lets one that has yet to wake up
 DEADLINE_S = 20              # far beyond the few seconds that a healthy run needs on a busy machine
 
 
@@ -65,7 +66,7 @@ def _preempting(rng):
 
     def before_bytecode(frame, event, arg):
         if event == "opcode" and rng.random() < PREEMPTION:
-            time.sleep(0)
+            time.sleep(rng.choice(NAPS_S))
         return before_bytecode
 
     def on_call(frame, event, arg):

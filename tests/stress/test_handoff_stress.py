@@ -179,12 +179,14 @@ def request(seq):
 
 
 class Pool:
-    """One executor and four gateway threads; gateway-0 serves only cancels, as in the program."""
+    """One executor and some gateway threads; gateway-0 serves only cancels, as in the program."""
 
-    def __init__(self):
-        self.outbox, self.lock, self.done = OrderOutbox(), threading.Lock(), threading.Event()
-        self.taken = {n: [] for n in range(4)}
-        self.answered = threading.Semaphore(0)
+    def __init__(self, gateways, make_request):
+        self.outbox, self.done, self.answered = OrderOutbox(), threading.Event(), threading.Semaphore(0)
+        self.taken, self._make_request = {n: [] for n in gateways}, make_request
+
+    def calls(self, wave):
+        return {"executor": lambda: self.write(wave), **{f"gateway-{n}": lambda n=n: self.serve(n) for n in self.taken}}
 
     def serve(self, number):
         while not self.done.is_set():
@@ -197,7 +199,7 @@ class Pool:
         """Puts waves and waits for all their answers: nobody else's request wakes a thread that slept through its own."""
         for first in range(0, REQUESTS, wave):
             for seq in range(first, first + wave):
-                self.outbox.put(request(seq))
+                self.outbox.put(self._make_request(seq))
             for _ in range(wave):
                 assert self.answered.acquire(timeout=LOST_AFTER_S / 2), f"work waits while gateways sleep: {self.outbox.depths}"
         self.done.set()
@@ -207,11 +209,18 @@ class Pool:
 
 @pytest.mark.parametrize("wave", [1, 2, 5, 16])
 def test_each_request_is_taken_once_and_no_gateway_sleeps_while_work_waits(run_together, wave):
-    pool = Pool()
-    run_together(executor=lambda: pool.write(wave), **{f"gateway-{n}": lambda n=n: pool.serve(n) for n in range(4)})
+    pool = Pool(range(4), request)
+    run_together(**pool.calls(wave))
     taken = [r for requests in pool.taken.values() for r in requests if r.seq >= 0]
     assert sorted(r.seq for r in taken) == list(range(REQUESTS))
     assert all(isinstance(r, (CancelOrders, CancelMarket)) for r in pool.taken[0])
+
+
+@pytest.mark.parametrize("gateways", [(0,), (1,), (2, 3)], ids=["only gateway-0 is free", "only one other is", "two others are"])
+def test_a_cancel_is_taken_by_whoever_is_free_while_the_others_are_busy(run_together, gateways):
+    pool = Pool(gateways, lambda seq: CancelOrders(seq, ("0x1",)))
+    run_together(**pool.calls(wave=2))
+    assert sum(r.seq >= 0 for requests in pool.taken.values() for r in requests) == REQUESTS
 
 
 def test_a_place_is_either_taken_or_shed_by_the_epoch_and_never_both(run_together):

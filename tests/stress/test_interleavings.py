@@ -268,6 +268,28 @@ def test_a_strategy_that_reads_before_it_hears_is_found_out():
         explore(lambda: ReadsFirst(doorbell))
 
 
+def test_an_event_that_is_cleared_after_reading_is_found_out():
+    """What the doorbell replaces: here the step that clears can be put in the wrong place."""
+
+    class ClearsLast(DoorbellWorld):
+        def __init__(self):
+            super().__init__(doorbell)
+            self.event = threading.Event()
+            self.event.set()
+
+        def writer(self):
+            self.cache.publish(2)
+            self.event.set()
+
+        def reader(self):
+            if self.event.wait(0):
+                self.seen = self.cache.read()
+                self.event.clear()
+
+    with pytest.raises(AssertionError, match="the last ring was lost"):
+        explore(ClearsLast)
+
+
 class TwoWritersWorld:
     """Two threads publish to a fresh cache at once, each twice."""
 

@@ -12,16 +12,17 @@ NAMES = ("pm-book", "executor", "strategy")
 
 
 class BusyRole:
-    """Never parks; counts what it started and stopped."""
+    """Parks for a millisecond at a time; writes down its start and its stop."""
 
     def __init__(self, name, clock, hooks):
         self.name, self.posture, self._hooks = name, Posture(clock), hooks
+        self._parked = threading.Event()
 
     def on_start(self):
         self._hooks.append(("start", self.name))
 
     def do_work(self):
-        pass
+        self._parked.wait(0.001)
 
     def on_stop(self):
         self._hooks.append(("stop", self.name))
@@ -31,7 +32,7 @@ def test_two_hundred_desks_start_and_stop_without_a_failure_or_a_thread_left_beh
     clock, failures, hooks, before = SystemClock(), [], [], threading.active_count()
     for _ in range(200):
         supervisor = Supervisor(clock, 5_000, lambda name, error: failures.append((name, error)))
-        supervisor.start(Watch(supervisor, clock, every_s=0))
+        supervisor.start(Watch(supervisor, clock, every_s=0.001))
         for name in NAMES:
             supervisor.start(BusyRole(name, clock, hooks))
         assert supervisor.stop({"supervisor", *NAMES}, deadline_s=5) == []

@@ -97,7 +97,8 @@ def test_the_user_stream_hears_of_a_placement_and_a_cancel(exchange, client):
         stream.send("PING")
         assert stream.recv(timeout=PATIENCE_S) == "PONG"
         token = json.loads(live_market(exchange)["clobTokenIds"])[0]
-        signed = client.create_order(OrderArgs(token_id=token, price=0.01, size=5, side="BUY"), PartialCreateOrderOptions("0.01", False))
+        args = OrderArgs(token_id=token, price=0.01, size=5, side="BUY")
+        signed = client.create_order(args, PartialCreateOrderOptions("0.01", False))
         order_id = client.post_order(signed, OrderType.GTC, post_only=True)["orderID"]
         client.cancel_order(OrderPayload(orderID=order_id))
         told = [json.loads(stream.recv(timeout=PATIENCE_S)) for _ in range(2)]

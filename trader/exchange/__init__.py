@@ -7,11 +7,14 @@
 It shares no code with `trader.venues`, so that a misreading of the wire on one side cannot hide on the other.
 Imports only `trader.errors`, `trader.model`, `trader.runtime` and its own wire libraries.
 
+Not modelled: rate limits, venue modes (425, 503), the taker delay, tick changes, faults, reward and rebate payments.
+
 | thread | does | parks in |
 |--|--|--|
 | `main` | waits for a signal or the end of the parent's pipe | event wait |
 | `rest-io`, `waitress-N` | sockets of the REST port; one handler call each | select; task queue |
 | `ws-accept`, `ws-in-N`, `ws-out-N` | one reader and one writer for each WebSocket client | accept; recv; queue get |
 | `publisher` | events → frames, the only owner of the streams' books and subscriptions | queue get |
-| `market-life` | price path, windows, settlement, deadlines, bots | pacer wait |
+| `market-life` | price path, windows, settlement, deadlines, bots | event wait with a deadline |
+| `parent-pipe` | only under a desk: notices that the parent is gone | read of stdin |
 """

@@ -63,6 +63,7 @@ class Ledger:
         for account in self.accounts.values():
             for outcome in (0, 1):
                 size_micro = account.tokens_micro.pop((condition_id, outcome), 0)
+                account.reserved_tokens_micro.pop((condition_id, outcome), None)    # zero by now: all orders are cancelled
                 if outcome == winner:
                     account.cash_micro += size_micro
                     self.locked_micro[condition_id] -= size_micro

@@ -6,6 +6,7 @@ ordinary trades and merges happen as well.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from typing import NamedTuple
@@ -58,10 +59,7 @@ class Maker:
         held = self._venue.open_order_ids(self._settings.name, market.spec.condition_id)
         for slot, price_bp in wanted.items():
             if slot not in quotes or quotes[slot][0] not in held:
-                quotes.pop(slot, None)
-                order_id = self._bid(market.spec, slot[0], price_bp)
-                if order_id:
-                    quotes[slot] = (order_id, price_bp)
+                quotes[slot] = (self._bid(market.spec, slot[0], price_bp), price_bp)
 
     def _wanted(self, fair_bp: float) -> dict[tuple[Outcome, int], int]:
         """Price of each (token, level); levels that would leave the book's range are left out."""
@@ -77,10 +75,12 @@ class Maker:
     def _out_of_place(self, price_bp: int, wanted_bp: int | None) -> bool:
         return wanted_bp is None or abs(price_bp - wanted_bp) > self._settings.tolerance_cents * BP_PER_CENT
 
-    def _bid(self, spec: MarketSpec, outcome: Outcome, price_bp: int) -> str | None:
+    def _bid(self, spec: MarketSpec, outcome: Outcome, price_bp: int) -> str:
+        """The id of the new order. One that is refused is not held at the next look, and is tried again then."""
         size_micro = self._rng.randint(*self._settings.size) * MICRO
-        new = _order(self._settings.name, spec, outcome, Side.BUY, price_bp, size_micro)
-        return new.order_id if _placed(self._venue, new._replace(post_only=True)) else None
+        new = _order(self._settings.name, spec, outcome, Side.BUY, price_bp, size_micro)._replace(post_only=True)
+        _place(self._venue, new)
+        return new.order_id
 
 
 class Taker:
@@ -103,8 +103,9 @@ class Taker:
 
     def _take(self, spec: MarketSpec, outcome: Outcome, fair_bp: float) -> None:
         """Wants more of `outcome`: buys it, or sells the complement where it holds some."""
-        limit_bp = floor_to_tick(int(fair_bp + (self._settings.reach_cents - self._settings.edge_cents) * BP_PER_CENT), BP_PER_CENT)
-        if not BP_PER_CENT <= limit_bp <= BP_PER_DOLLAR - BP_PER_CENT:
+        worst_bp = fair_bp + (self._settings.reach_cents - self._settings.edge_cents) * BP_PER_CENT
+        limit_bp = min(floor_to_tick(int(worst_bp), BP_PER_CENT), BP_PER_DOLLAR - BP_PER_CENT)
+        if limit_bp < BP_PER_CENT:
             return
         size_micro = self._rng.randint(*self._settings.size) * MICRO
         held_micro = self._venue.free_tokens_micro(self._settings.name, spec.condition_id, outcome.other)
@@ -112,7 +113,7 @@ class Taker:
             new = _order(self._settings.name, spec, outcome.other, Side.SELL, complement_bp(limit_bp), size_micro)
         else:
             new = _order(self._settings.name, spec, outcome, Side.BUY, limit_bp, size_micro)
-        _placed(self._venue, new._replace(order_type=OrderType.FAK))
+        _place(self._venue, new._replace(order_type=OrderType.FAK))
 
 
 class Crowd:
@@ -131,9 +132,6 @@ def _order(name: str, spec: MarketSpec, outcome: Outcome, side: Side, price_bp: 
     return NewOrder(f"0x{next(_order_numbers):064x}", name, "", _ADDRESS, spec, outcome, side, price_bp, size_micro)
 
 
-def _placed(venue: Venue, new: NewOrder) -> bool:
-    try:
+def _place(venue: Venue, new: NewOrder) -> None:
+    with contextlib.suppress(Refusal):      # would cross, found nothing, market closed meanwhile: bots shrug and come again
         venue.place(new)
-    except Refusal:         # would cross, found nothing, market closed meanwhile: bots shrug and come again
-        return False
-    return True

@@ -56,7 +56,7 @@ class _HalfText:
     at p is a descending ask at 1 - p, so both texts keep the same order.
     """
 
-    __slots__ = ("_keys", "_sign", "own", "mirrored")  # noqa: RUF023 - in the order of the explanation
+    __slots__ = ("_keys", "_sign", "mirrored", "own")
 
     def __init__(self, side: Side) -> None:
         self._sign = 1 if side is Side.BUY else -1

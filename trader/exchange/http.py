@@ -26,7 +26,7 @@ from trader.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
-WORKERS = 4
+WORKERS = 8
 
 
 class Request(NamedTuple):

@@ -24,6 +24,7 @@ from trader.exchange.venue import Venue
 from trader.exchange.windows import LISTED_AHEAD, Series, Window
 from trader.model.units import BP_PER_DOLLAR
 from trader.runtime.clock import Clock
+from trader.runtime.role import name_native_thread
 
 _QUOTED_AHEAD = 1           # bots already quote the next window
 _LEAST_KLINE_MS = 250
@@ -73,6 +74,7 @@ class MarketLife:
         self._thread.join(timeout=1)
 
     def _run(self) -> None:
+        name_native_thread(self._thread.name)
         while not self._stopping.wait(self._seconds_to_next_step()):
             self.step()
 

@@ -94,11 +94,14 @@ def _check_signature(signed: SignedOrder, domain: bytes, api_key: ApiKey, venue:
 
 
 def _price_and_size(signed: SignedOrder, order_type: OrderType) -> tuple[int, int]:
-    """Dollars over shares. Resting orders must hit the price exactly; market orders carry rounded amounts, nearest counts."""
+    """Dollars over shares. Resting orders must hit the price exactly; market orders carry rounded amounts, nearest counts.
+
+    A market BUY asks for the shares that it names, also where a better price would buy more of them for its dollars.
+    """
     dollars, size_micro = (signed.taker_amount, signed.maker_amount) if signed.side else (signed.maker_amount, signed.taker_amount)
     if not size_micro or not dollars:
         raise Refusal(refusal.INVALID_PAYLOAD)
     price_bp = (2 * dollars * BP_PER_DOLLAR + size_micro) // (2 * size_micro)
     if order_type.may_rest and price_bp * size_micro != dollars * BP_PER_DOLLAR:
-        raise Refusal(f"Price ({dollars / size_micro}) breaks minimum tick size rule: 0.0001")
+        raise Refusal(f"Price ({dollars / size_micro:.6g}) breaks minimum tick size rule: 0.0001")
     return price_bp, size_micro

@@ -13,6 +13,7 @@ from trader.exchange.events import BookChanged, Event, MarketListed, MarketResol
 from trader.exchange.stream_binance import AggTrade, BinanceStream, BinanceSubscribe, BinanceUnsubscribe, BookTicker, KlineTick
 from trader.exchange.stream_market import MarketStream, MarketSubscribe, MarketUnsubscribe
 from trader.exchange.stream_user import UserStream, UserSubscribe, UserUnsubscribe
+from trader.runtime.role import name_native_thread
 
 Letter = (
     Event | BookTicker | AggTrade | KlineTick | MarketSubscribe | MarketUnsubscribe | UserSubscribe | UserUnsubscribe
@@ -58,5 +59,6 @@ class Publisher:
         self._thread.join(timeout=1)
 
     def _run(self) -> None:
+        name_native_thread(self._thread.name)
         while (letter := self._inbox.get()) is not None:
             self.handle(letter)

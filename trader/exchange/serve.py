@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from trader.errors import PortInUse, TraderError
+from trader.errors import PortInUse, RoleFailed, TraderError
 from trader.exchange.credentials import KeyRing
 from trader.exchange.http import Application, Doorman, RestServer, Routes
 from trader.exchange.market_life import MarketLife
@@ -38,7 +38,9 @@ from trader.runtime.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
-DEFAULT_SETTLE_MS = 1_000
+SLOWEST_SETTLE_MS = 36_000      # the live venue takes 10 to 50 s
+SETTLE_MS_TIMES_SPEED = 72_000  # 1 s at the speed of the example, and in proportion
+SWITCH_INTERVAL_S = 0.0005      # a request must not wait 5 ms for the publisher to give up the GIL
 
 
 class Options(NamedTuple):
@@ -48,8 +50,12 @@ class Options(NamedTuple):
     seed: int = 1
     speed: float = 1.0
     cash: int = 10_000              # dollars
-    settle_ms: int = DEFAULT_SETTLE_MS
+    settle_ms: int | None = None    # None: scaled by speed
     protocol: str = "v1"
+
+    def settle_delay_ms(self) -> int:
+        """From MATCHED to MINED, and again to CONFIRMED."""
+        return min(SLOWEST_SETTLE_MS, round(SETTLE_MS_TIMES_SPEED / self.speed)) if self.settle_ms is None else self.settle_ms
 
 
 class Exchange:
@@ -58,7 +64,7 @@ class Exchange:
     def __init__(self, options: Options, clock: Clock) -> None:
         publisher, keys = Publisher(), KeyRing(options.seed)
         series = Series(seed=options.seed, origin_ms=clock.wall_ms() // 1000 * 1000, speed=options.speed, protocol=options.protocol)
-        venue = Venue(clock, publisher.put, settle_ms=options.settle_ms, cash_micro=options.cash * MICRO)
+        venue = Venue(clock, publisher.put, settle_ms=options.settle_delay_ms(), cash_micro=options.cash * MICRO)
         life = MarketLife(clock, venue, publisher.put, series, load_population(), seed=options.seed, speed=options.speed)
         routes = _routes(venue, keys, life, clock)
         rest = _listening(lambda: RestServer(options.host, options.port, Application(routes)), "--port", options.port)
@@ -114,11 +120,14 @@ def main(argv: list[str]) -> int:
     """`trader exchange` and `python -m trader.exchange`. Installs signal handlers: call it on the main thread."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(threadName)s %(message)s")
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    for chatty in ("websockets", "waitress.queue"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     options = Options(**{name: getattr(arguments, name) for name in Options._fields})
-    stopping = threading.Event()
+    stopping, crashed = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    threading.excepthook = lambda crash: _stop_after(crash, crashed, stopping)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         exchange = Exchange(options, SystemClock())
     except TraderError as failed:
@@ -130,7 +139,15 @@ def main(argv: list[str]) -> int:
         threading.Thread(target=_await_parent, args=(stopping,), name="parent-pipe", daemon=True).start()
     stopping.wait()
     exchange.close()
-    return 0
+    return RoleFailed.exit_code if crashed.is_set() else 0
+
+
+def _stop_after(crash: threading.ExceptHookArgs, crashed: threading.Event, stopping: threading.Event) -> None:
+    """No thread dies silently: an exchange that lost one would go on looking alive."""
+    name = crash.thread.name if crash.thread else "a thread"
+    log.critical("%s crashed; the exchange stops", name, exc_info=crash.exc_value)
+    crashed.set()
+    stopping.set()
 
 
 def _say_failed(failed: TraderError, *, to_parent: bool) -> None:
@@ -158,7 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
     parser.add_argument("--speed", type=_positive, default=1.0, help="72 makes 50 s windows, with 72 times the variance a second")
     parser.add_argument("--cash", type=int, default=10_000, help="dollars that each new account starts with")
-    parser.add_argument("--settle-ms", type=int, default=DEFAULT_SETTLE_MS, help="from MATCHED to MINED, and again to CONFIRMED")
+    parser.add_argument("--settle-ms", type=int,
+                        help="from MATCHED to MINED, and again to CONFIRMED; default 72 s / speed, at most 36 s")
     parser.add_argument("--protocol", choices=("v1", "v2"), default="v1", help="v2: position ids and EIP-712 domain 3")
     parser.add_argument("--parent-pipe", action="store_true", help="exit when stdin ends: for a child of the desk")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")

@@ -24,10 +24,12 @@ from trader.exchange.stream_binance import BinanceSubscribe, BinanceUnsubscribe
 from trader.exchange.stream_market import MarketSubscribe, MarketUnsubscribe
 from trader.exchange.stream_user import UserSubscribe, UserUnsubscribe
 from trader.exchange.subscriber import SocketSubscriber
+from trader.runtime.role import name_native_thread
 
 log = logging.getLogger(__name__)
 
 GOODBYE_S = 0.5
+HANDSHAKE_S = 1.0       # also what a client that connects and says nothing can delay the end of the process
 MAX_REQUEST_BYTES = 2**20
 
 
@@ -39,7 +41,8 @@ class StreamServer:
         self._numbers = itertools.count(1)
         self._live: set[SocketSubscriber] = set()
         self._changed = threading.Condition()       # guards _live
-        self._server: Server = serve(self._handle, host, port, compression=None, max_size=MAX_REQUEST_BYTES, close_timeout=GOODBYE_S)
+        self._server: Server = serve(self._handle, host, port, compression=None, max_size=MAX_REQUEST_BYTES,
+                                     open_timeout=HANDSHAKE_S, close_timeout=GOODBYE_S)
         self._thread = threading.Thread(target=self._server.serve_forever, name="ws-accept", daemon=True)
 
     @property
@@ -64,6 +67,7 @@ class StreamServer:
         """Body of `ws-in-N`, for as long as the connection lives."""
         number = next(self._numbers)
         threading.current_thread().name = f"ws-in-{number}"
+        name_native_thread(f"ws-in-{number}")
         subscriber = SocketSubscriber(connection, f"ws-out-{number}")
         self._count(subscriber, joins=True)
         url = urlsplit(connection.request.path if connection.request else "")
@@ -89,7 +93,9 @@ class StreamServer:
             return self._user
         if path == "/stream":
             return self._binance(tuple(parse_qs(query).get("streams", [""])[0].split("/")), wrapped=True)
-        return self._binance((path.removeprefix("/ws/"),), wrapped=False)
+        if path.startswith("/ws/"):
+            return self._binance((path.removeprefix("/ws/"),), wrapped=False)
+        return lambda connection, _: connection.close(CloseCode.POLICY_VIOLATION, f"no stream at {path}"[:100])
 
     def _market(self, connection: ServerConnection, subscriber: SocketSubscriber) -> None:
         for message in _messages(connection, subscriber):

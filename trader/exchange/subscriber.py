@@ -16,6 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.sync.server import ServerConnection
 
+from trader.runtime.role import name_native_thread
+
 QUEUE_LIMIT = 4_096     # frames; about a minute of a busy market
 
 
@@ -51,6 +53,7 @@ class SocketSubscriber:
             self._frames.put_nowait(None)
 
     def _run_sender(self) -> None:
+        name_native_thread(self._thread.name)
         with contextlib.suppress(ConnectionClosed, OSError):
             while (frame := self._frames.get()) is not None:
                 self._connection.send(frame)

@@ -13,6 +13,7 @@ from trader.model.units import MICRO
 
 _ERROR_WINDOW_NS = 10_000_000_000
 _PULSE_PERIODS = 5
+_SWEEPING = "cancel_all"
 
 
 class Limits(NamedTuple):
@@ -30,13 +31,18 @@ def enforce(state: State, view: View, limits: Limits) -> None:
     before, now_in_force = state.guards, {guard.name: guard for guard in _in_force(state, view, limits)}
     for name, guard in now_in_force.items():
         if name not in before:
-            state.warn(f"guard {name}: {guard.reason}; at most {guard.cap.name}")
-            if guard.sweeps and state.placed_since_proof:
-                sweep.begin(state, name, cools_down=True)
-    for name in before.keys() - now_in_force.keys():
+            _enter(state, guard)
+    for name in before.keys() - now_in_force.keys() - {_SWEEPING}:
         state.info(f"guard {name} is over")
     state.guards = now_in_force
     state.mode = _mode(state)
+
+
+def _enter(state: State, guard: Guard) -> None:
+    if guard.name != _SWEEPING:                  # a cancel-all has said so itself
+        state.warn(f"guard {guard.name}: {guard.reason}; at most {guard.cap.name}")
+    if guard.sweeps and state.placed_since_proof:
+        sweep.begin(state, guard.name, cools_down=True)
 
 
 def count_time(state: State, now: Now) -> None:
@@ -64,7 +70,7 @@ def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
     if view.crowded:
         yield Guard("inbox", Mode.STOP, f"more than {state.settings.inbox_limit} unread letters; look for a slow gateway", True)
     if state.sweep is not None:
-        yield Guard("cancel_all", Mode.STOP, f"until it is verified that nothing is open ({state.sweep.reason})", False)
+        yield Guard(_SWEEPING, Mode.STOP, f"until it is verified that nothing is open ({state.sweep.reason})", False)
     elif state.now.ns < state.cooldown_until_ns:
         yield Guard("cooldown", Mode.STOP, "after a cancel-all", False)
     elif state.now.ns < state.caution_until_ns:

@@ -56,6 +56,7 @@ class ExecutorReport(NamedTuple):
     live_orders: int
     counts: dict[str, int]
     ended: dict[str, int]
+    refusals: dict[str, int]
     cancel_alls: dict[str, int]
     guard_ms: dict[str, int]
     fills: int
@@ -221,6 +222,7 @@ def _report(state: State, start_value: MoneyMicro | None, value: MoneyMicro | No
         live_orders=len(state.orders),
         counts=dict(state.counts),
         ended={end.value.lower(): state.orders.ended[end] for end in OrderState if state.orders.ended[end]},
+        refusals={outcome.value: count for outcome, count in state.refusals.items()},
         cancel_alls=dict(state.cancel_alls),
         guard_ms={name: held_ns // 1_000_000 for name, held_ns in state.guard_ns.items()},
         fills=ledger.fills, failed_fills=ledger.failed, volume_micro=ledger.volume_micro, fees_micro=ledger.fees_micro,

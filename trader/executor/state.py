@@ -18,6 +18,7 @@ from trader.executor.orders import OrderTable
 from trader.executor.settings import ExecutorSettings
 from trader.model.action import Flight, Request
 from trader.model.book import FeedHealth, MarketBook
+from trader.model.event import Outcome
 from trader.model.intent import Mode, QuoteIntent, StrategyPulse
 from trader.model.market import Market, VenueRules
 from trader.model.order import Slot
@@ -127,6 +128,7 @@ class State:
         self.settled_ns = 0                          # when the last cycle ended
         self.residual_micro = 0
         self.counts: Counter[str] = Counter()        # what happened, by name; docs/summary.md lists the names
+        self.refusals: Counter[Outcome] = Counter()  # places that did not become orders, by what the venue or we said
         self.cancel_alls: Counter[str] = Counter()
         self.guard_ns: Counter[str] = Counter()      # how long each guard was in force
         self.actions: list[Request | RaiseEpoch] = []

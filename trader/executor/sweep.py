@@ -29,7 +29,7 @@ def begin(state: State, reason: str, *, cools_down: bool, also: tuple[str, ...] 
     for condition_id in markets:
         state.actions.append(CancelMarket(state.next_seq(), condition_id))
     requests.cancel(state, [o.order_id for o in state.orders.live() if o.state is not OrderState.PENDING_NEW])
-    state.warn(f"cancel-all: {reason}")
+    (state.warn if cools_down else state.info)(f"cancel-all: {reason}")
 
 
 def advance(state: State) -> bool:

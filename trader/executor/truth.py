@@ -157,7 +157,7 @@ def _on_placed(state: State, order: Tracked, answer: Answer) -> None:
             requests.cancel(state, [order.order_id])        # in doubt cancel, then ask
             requests.ask_later(state, order)
     else:
-        state.counts["shed" if outcome is Outcome.SHED else "rejected"] += 1
+        state.refusals[outcome] += 1
         order.final = True
         state.orders.move(order, OrderState.REJECTED, state.now.ns)
         hold_ms = max(_HOLD_MS.get(outcome, 0), answer.retry_after_ms)

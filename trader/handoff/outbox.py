@@ -18,6 +18,10 @@ class Lane(IntEnum):
     READ = 3
 
 
+_ALL = tuple(Lane)
+_CANCELS = (Lane.CANCEL_ALL, Lane.CANCEL)
+
+
 class OrderOutbox:
     """Writer: executor. Readers: gateway threads, one of which serves only the two cancel lanes.
 
@@ -29,7 +33,7 @@ class OrderOutbox:
         lock = threading.Lock()
         self._cancel_ready = threading.Condition(lock)
         self._any_ready = threading.Condition(lock)
-        self._lanes: dict[Lane, deque[Request]] = {lane: deque() for lane in Lane}
+        self._lanes: list[deque[Request]] = [deque() for _ in Lane]
         self._epoch = 0
 
     @property
@@ -39,7 +43,7 @@ class OrderOutbox:
 
     @property
     def depths(self) -> dict[str, int]:
-        return {lane.name.lower(): len(waiting) for lane, waiting in self._lanes.items()}
+        return {lane.name.lower(): len(self._lanes[lane]) for lane in Lane}
 
     def put(self, request: Request) -> None:         # executor thread (and the supervisor, if the executor crashed)
         lane = lane_of(request)
@@ -67,8 +71,10 @@ class OrderOutbox:
             return lane.popleft() if lane else None
 
     def _first(self, only_cancels: bool) -> deque[Request] | None:
-        lanes = (Lane.CANCEL_ALL, Lane.CANCEL) if only_cancels else tuple(Lane)
-        return next((self._lanes[lane] for lane in lanes if self._lanes[lane]), None)
+        for lane in _CANCELS if only_cancels else _ALL:
+            if self._lanes[lane]:
+                return self._lanes[lane]
+        return None
 
 
 def lane_of(request: Request) -> Lane:

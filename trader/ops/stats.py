@@ -90,8 +90,8 @@ def _executor(report: ExecutorReport) -> dict[str, Any]:
         "windows": counts.get("windows", 0),
         "orders_placed": counts.get("placed", 0),
         "orders_acked": counts.get("acked", 0),
-        "orders_rejected": counts.get("rejected", 0),
-        "orders_shed": counts.get("shed", 0),
+        "orders_rejected": sum(report.refusals.values()),
+        "rejected_by_reason": report.refusals,
         "orders_unknown": counts.get("unknown", 0),
         "orders_cancelled": ended.get("cancelled", 0),
         "orders_filled": ended.get("filled", 0),
@@ -119,6 +119,7 @@ def _inventory(held: Inventory | None) -> dict[str, Any]:
     if held is None:
         return {}
     return {
+        "condition_id": held.condition_id,
         "trading_mode": held.mode.name,
         "guards": list(held.reasons),
         "inventory": {

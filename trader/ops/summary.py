@@ -20,6 +20,8 @@ _LINES = (
 
 def summary_text(summary: dict[str, Any]) -> str:
     """A line each, aligned. What a run did not live to know has no line."""
+    if summary.get("open_orders_at_exit", 0) is None:
+        summary = summary | {"open_orders_at_exit": "unknown"}
     return "\n".join(f"{label:<12} {text}" for label, form in _LINES for text in [_filled_in(form, summary)] if text)
 
 

@@ -21,8 +21,10 @@ CONFIGURED = PolymarketSettings(api_key=Secret("key"), api_secret=Secret(HMAC_SE
 GRANTED = {"apiKey": "derived", "secret": HMAC_SECRET, "passphrase": "pass"}
 
 
-def opened(settings: PolymarketSettings = CONFIGURED, key: str = KEY) -> Account:
-    return open_account(settings, key, ManualClock())
+def opened(settings: PolymarketSettings = CONFIGURED, key: str = KEY, answer: httpx.Response | None = None) -> Account:
+    """Against a venue that accepts the credentials, or answers as told."""
+    client = httpx.Client(transport=httpx.MockTransport(lambda request: answer or httpx.Response(200, json={"apiKeys": ["key"]})))
+    return open_account(settings, key, ManualClock(), client)
 
 
 def asked(*answers: httpx.Response | Exception) -> tuple[Account, list[httpx.Request]]:
@@ -39,7 +41,12 @@ def asked(*answers: httpx.Response | Exception) -> tuple[Account, list[httpx.Req
     return open_account(PolymarketSettings(clob_url="https://clob.test/"), KEY, ManualClock(), client), requests
 
 
-def test_configured_credentials_are_used_without_asking_anybody() -> None:
+def test_configured_credentials_that_the_venue_refuses_stop_the_start_and_name_the_settings() -> None:
+    with pytest.raises(AuthError, match="polymarket.api_key"):
+        opened(answer=httpx.Response(401, json={"error": "Unauthorized/Invalid api key"}))
+
+
+def test_configured_credentials_are_used_once_the_venue_accepts_them() -> None:
     account = opened()
     assert (account.address, account.funder, account.order_signer) == (ADDRESS, ADDRESS, ADDRESS)
     assert account.credentials.key == "key" and account.credentials.hmac_key == b"a secret"

@@ -116,7 +116,8 @@ def test_an_answer_of_any_shape_gives_one_answer_an_order_and_no_success(body: A
 
 
 @pytest.mark.parametrize(("headers", "body", "pause_ms"), [
-    ({"Retry-After": "7"}, None, 7000), ({"Retry-After": "0.5"}, {"retry_after_seconds": 9}, 500), ({}, {"retry_after_seconds": 79}, 79_000),
+    ({"Retry-After": "7"}, None, 7000), ({"Retry-After": "0.5"}, {"retry_after_seconds": 9}, 500),
+    ({}, {"retry_after_seconds": 79}, 79_000),
     ({}, None, 1000), ({"Retry-After": "Sat, 21 Nov 2026 04:00:00 GMT"}, None, 1000), ({"Retry-After": "-3"}, None, 0),
     ({"Retry-After": "inf"}, None, 1000),
 ])

@@ -72,15 +72,16 @@ class Account(NamedTuple):
 
 
 def open_account(settings: PolymarketSettings, private_key: str, clock: Clock, client: httpx.Client | None = None) -> Account:
-    """Blocks for up to `DEADLINE_S` a request when credentials must be derived. Raises ConfigError, AuthError, VenueUnreachable."""
+    """Blocks for up to `DEADLINE_S` a request. Raises ConfigError, AuthError, VenueUnreachable."""
     _warn_if_signing_is_slow()
-    signer = _signer(private_key, settings.chain_id)
-    credentials = _configured(settings)
-    if credentials is None:
-        with client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S)) as http:
-            credentials = _derived(http, settings.clob_url.rstrip("/"), signer, clock)
-    return Account(signer.address(), _funder(settings, signer.address()), settings.signature_type, settings.chain_id,
-                   Secret(private_key), credentials)
+    url, signer = settings.clob_url.rstrip("/"), _signer(private_key, settings.chain_id)
+    configured = _configured(settings)
+    with client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S)) as http:
+        account = Account(signer.address(), _funder(settings, signer.address()), settings.signature_type, settings.chain_id,
+                          Secret(private_key), configured or _derived(http, url, signer, clock))
+        if configured is not None:
+            _prove(http, url, account, clock)
+    return account
 
 
 def _warn_if_signing_is_slow() -> None:
@@ -153,18 +154,32 @@ def _credentials_of(row: object) -> ApiCredentials:
     return _credentials(row["apiKey"], row["secret"], row["passphrase"])
 
 
+def _prove(http: httpx.Client, url: str, account: Account, clock: Clock) -> None:
+    """Configured credentials are tried out before anything depends on them: the user stream would only hang up."""
+    path = "/auth/api-keys"
+    answer = _request(http, "GET", url, path, account.headers(clock.wall_ms(), "GET", path))
+    if answer.status_code != 200:
+        raise AuthError(f"venue polymarket refused the API key (HTTP {answer.status_code}: {answer.text[:200]}).",
+                        remedy=_CREDENTIALS_HELP)
+
+
 def _ask(http: httpx.Client, method: str, url: str, path: str, signer: Signer, clock: Clock) -> httpx.Response:
     headers = create_level_1_headers(signer, nonce=0, timestamp=clock.wall_ms() // 1000)
-    try:
-        answer = http.request(method, url + path, headers=headers)
-    except httpx.HTTPError as why:
-        raise VenueUnreachable(f"nothing answers at {url} ({type(why).__name__}: {why}).",
-                               remedy="Check polymarket.clob_url and the network.") from None
+    answer = _request(http, method, url, path, headers)
     if answer.status_code in (401, 403):
         raise AuthError(
             f"venue polymarket refused the wallet {signer.address()} (HTTP {answer.status_code}: {answer.text[:200]}).",
             remedy="Check PM_PRIVATE_KEY, the machine's clock, and that the venue may be used from this country.",
         )
+    return answer
+
+
+def _request(http: httpx.Client, method: str, url: str, path: str, headers: dict[str, str]) -> httpx.Response:
+    try:
+        answer = http.request(method, url + path, headers=headers)
+    except httpx.HTTPError as why:
+        raise VenueUnreachable(f"nothing answers at {url} ({type(why).__name__}: {why}).",
+                               remedy="Check polymarket.clob_url and the network.") from None
     if answer.status_code >= 500:
         raise VenueUnreachable(f"{url}{path} answered HTTP {answer.status_code}.", remedy="Try again; see status.polymarket.com.")
     return answer

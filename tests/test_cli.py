@@ -1,0 +1,337 @@
+"""The command line runs a trader to its orderly end, and says in one sentence why when it cannot."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trader.cli import Signals, main
+from trader.config import Settings
+from trader.errors import OrdersMayBeOpen, TraderError, VenueUnreachable
+from trader.ops.control import ControlRole
+from trader.ops.settings import OpsSettings
+from trader.runtime.clock import SystemClock
+
+
+class FakeTrader:
+    """Records what the command line does with it. `during` runs inside `wait`, as whatever happens while it trades."""
+
+    def __init__(self, during: Callable[[FakeTrader], bool] = lambda trader: False, start_error: Exception | None = None,
+                 stop_error: Exception | None = None) -> None:
+        self._during, self._start_error, self._stop_error = during, start_error, stop_error
+        self.settings: Settings | None = None
+        self.calls: list[Any] = []
+        self.dumped = threading.Event()
+
+    def build(self, settings: Settings) -> FakeTrader:
+        self.settings = settings
+        return self
+
+    def start(self) -> None:
+        self.calls.append("start")
+        if self._start_error:
+            raise self._start_error
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        self.calls.append(("wait", timeout_s))
+        return self._during(self)
+
+    def request_stop(self, reason: str) -> None:
+        self.calls.append(("request_stop", reason))
+
+    def stop(self, reason: str = "stop") -> None:
+        self.calls.append(("stop", reason))
+        if self._stop_error:
+            raise self._stop_error
+
+    def summary(self) -> dict[str, Any]:
+        return {"exit_reason": self.calls[-1][1], "seconds": 1.0, "mode": "embedded"}
+
+    def threads_text(self) -> str:
+        self.dumped.set()
+        return "what every thread does"
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> str:
+    path = tmp_path / "conf.yaml"
+    path.write_text("mode: embedded\n")
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def process_as_before() -> Iterator[None]:
+    """The command line turns process-wide knobs; the next test finds them as they were."""
+    interval, level = sys.getswitchinterval(), logging.getLogger("trader").level
+    yield
+    sys.setswitchinterval(interval)
+    logging.getLogger("trader").setLevel(level)
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_starts_waits_and_stops(conf: str) -> None:
+    trader = FakeTrader()
+    assert main(["run", conf, "--for", "5"], trader.build) == 0
+    assert trader.calls == ["start", ("wait", 5.0), ("stop", "5.0 s are over")]
+
+
+def test_without_a_limit_a_run_waits_for_a_signal(conf: str) -> None:
+    trader = FakeTrader()
+    main(["run", conf], trader.build)
+    assert ("wait", None) in trader.calls
+
+
+def test_set_and_log_level_reach_the_settings(conf: str) -> None:
+    trader = FakeTrader()
+    main(["run", conf, "--set", "strategy.strategy_hz=7", "--log-level", "error"], trader.build)
+    assert trader.settings is not None
+    assert (trader.settings.strategy.strategy_hz, trader.settings.ops.log_level) == (7, "ERROR")
+    assert logging.getLogger("trader").level == logging.ERROR
+
+
+def test_the_switch_interval_of_the_configuration_is_applied(conf: str) -> None:
+    main(["run", conf, "--set", "runtime.switch_interval_us=700"], FakeTrader().build)
+    assert sys.getswitchinterval() == pytest.approx(0.0007)
+
+
+def test_the_summary_is_printed_and_written(conf: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", conf, "--for", "5", "--summary", str(tmp_path / "s.json")], FakeTrader().build) == 0
+    assert capsys.readouterr().out == "ended        5.0 s are over (1.0 s, mode embedded)\n"
+    assert json.loads((tmp_path / "s.json").read_text())["exit_reason"] == "5.0 s are over"
+
+
+def test_the_summary_is_written_also_when_stopping_went_wrong(conf: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trader = FakeTrader(stop_error=OrdersMayBeOpen("2 orders may be open.", remedy="Look at the venue."))
+    assert main(["run", conf, "--summary", str(tmp_path / "s.json")], trader.build) == 6
+    assert (tmp_path / "s.json").exists()
+    assert "trader: 2 orders may be open. Look at the venue.\n" in capsys.readouterr().err
+
+
+def test_a_summary_file_that_cannot_be_written_is_found_before_the_run(conf: str, tmp_path: Path) -> None:
+    trader = FakeTrader()
+    assert main(["run", conf, "--summary", str(tmp_path / "absent" / "s.json")], trader.build) == 2
+    assert trader.calls == []
+
+
+def test_a_failed_start_is_not_stopped_because_it_undoes_itself(conf: str, tmp_path: Path) -> None:
+    trader = FakeTrader(start_error=VenueUnreachable("no answer.", remedy="Wait."))
+    assert main(["run", conf, "--summary", str(tmp_path / "s.json")], trader.build) == 4
+    assert trader.calls == ["start"] and not (tmp_path / "s.json").exists()
+
+
+def test_a_run_that_ends_by_itself_is_stopped_too(conf: str) -> None:
+    trader = FakeTrader(during=lambda trader: True)
+    assert main(["run", conf], trader.build) == 0
+    assert trader.calls[-1] == ("stop", "the run ended")
+
+
+def test_a_surprise_while_waiting_still_stops_the_trader(conf: str, caplog: pytest.LogCaptureFixture) -> None:
+    trader = FakeTrader(during=lambda trader: 1 // 0 > 0)
+    assert main(["run", conf], trader.build) == 1
+    assert trader.calls[-1] == ("stop", "unexpected error")
+    assert "ZeroDivisionError" in caplog.text
+
+
+# --- signals ----------------------------------------------------------------------------------------------------------
+
+
+def raising(number: signal.Signals) -> Callable[[FakeTrader], bool]:
+    def during(trader: FakeTrader) -> bool:
+        signal.raise_signal(number)
+        return False
+    return during
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_an_orderly_stop(conf: str, number: signal.Signals) -> None:
+    trader = FakeTrader(during=raising(number))
+    assert main(["run", conf], trader.build) == 0
+    assert trader.calls[-2:] == [("request_stop", number.name), ("stop", number.name)]
+
+
+def test_a_second_signal_leaves_at_once_and_says_that_orders_may_be_open(capfd: pytest.CaptureFixture[str]) -> None:
+    left: list[int] = []
+    with Signals(FakeTrader(), leave=left.append):
+        signal.raise_signal(signal.SIGINT)
+        assert left == []
+        signal.raise_signal(signal.SIGTERM)
+    assert left == [130]
+    assert "trader: SIGTERM after SIGINT: leaving at once. Orders may be open" in capfd.readouterr().err
+
+
+def test_sigusr1_writes_a_dump_to_the_log_from_a_thread_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    trader = FakeTrader()
+    with Signals(trader):
+        signal.raise_signal(signal.SIGUSR1)
+        assert trader.dumped.wait(5)
+    record = next(record for record in caplog.records if "what every thread does" in record.getMessage())
+    assert record.threadName == "dump"
+
+
+def test_the_old_handlers_come_back() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in numbers]
+    with Signals(FakeTrader()):
+        assert [signal.getsignal(number) for number in numbers] != before
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored_so_that_nohup_works() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Signals(FakeTrader()):
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    signal.signal(signal.SIGHUP, before)
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def all_errors(base: type[TraderError] = TraderError) -> list[type[TraderError]]:
+    return [base, *(found for child in base.__subclasses__() for found in all_errors(child))]
+
+
+@pytest.mark.parametrize("kind", all_errors())
+def test_every_error_ends_as_one_sentence_and_its_exit_code(conf: str, kind: type[TraderError],
+                                                            capsys: pytest.CaptureFixture[str]) -> None:
+    trader = FakeTrader(start_error=kind("it broke.", remedy="Mend it."))
+    assert main(["run", conf], trader.build) == kind.exit_code
+    assert capsys.readouterr().err == "trader: it broke. Mend it.\n"
+
+
+def test_at_level_debug_an_error_has_its_traceback(conf: str, caplog: pytest.LogCaptureFixture) -> None:
+    main(["run", conf, "--log-level", "DEBUG"], FakeTrader(start_error=VenueUnreachable("a.", remedy="b.")).build)
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("line", ["", "rum", "run", "run c --for 0", "run c --for soon", "run c --for nan", "check c --set",
+                                  "threads --pid x", "run absent.yaml"])
+def test_a_wrong_command_line_is_a_configuration_error_with_a_hint(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("trader: ") and ("--help`" in said or "cp conf.yaml.example" in said)
+
+
+def test_ctrl_c_while_starting_is_no_traceback(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(settings: Settings) -> FakeTrader:
+        raise KeyboardInterrupt
+    assert main(["run", conf], interrupted) == 130
+    assert capsys.readouterr().err == "trader: interrupted.\n"
+
+
+def test_a_reader_that_went_away_is_no_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([sys.executable, "-m", "trader", "version"], stdout=write_end, stderr=subprocess.PIPE, timeout=30)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+# --- the other commands -----------------------------------------------------------------------------------------------
+
+
+def test_check_of_an_embedded_configuration_needs_nothing_else(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", conf]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line[:19] for line in out] == ["configuration  ok  ", "exchange       ok  "]
+
+
+def test_check_tells_every_problem_of_the_configuration(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", conf, "--set", "strategy.strategy_hz=0"]) == 2
+    assert "strategy.strategy_hz (--set): was 0, must be 1-100 1/s." in capsys.readouterr().err
+
+
+LIVE = ["--set", "mode=live", "--set", "polymarket.private_key=0x" + "ab" * 32]
+
+
+def test_an_offline_check_of_a_live_configuration_asks_nobody(conf: str) -> None:
+    nowhere = ["--set", "polymarket.clob_url=http://127.0.0.1:1", "--set", "polymarket.gamma_url=http://127.0.0.1:1"]
+    assert main(["check", conf, "--offline", *LIVE, *nowhere]) == 0
+    assert main(["check", conf, *LIVE, *nowhere]) == 4
+
+
+class Venue(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = str(SystemClock().wall_ms() // 1000).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def venue() -> Iterator[str]:
+    with http.server.HTTPServer(("127.0.0.1", 0), Venue) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(5)
+
+
+def test_a_check_of_a_live_configuration_finds_the_venue(conf: str, venue: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", conf, *LIVE, "--set", f"polymarket.clob_url={venue}", "--set", f"polymarket.gamma_url={venue}"]) == 0
+    assert [line[15:17] for line in capsys.readouterr().out.splitlines()] == ["ok", "ok", "ok"]
+
+
+@pytest.fixture
+def control_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A trader's control socket, served by a thread for as long as the test asks."""
+    folder = tmp_path_factory.mktemp("c")
+    folder.chmod(0o700)
+    role = ControlRole(OpsSettings(control_dir=str(folder)), SystemClock(), {
+        "threads": lambda request: {"text": "a dump"}, "status": lambda request: {"stats": {"fills": 3}}})
+    role.on_start()
+    serving = threading.Event()
+    serving.set()
+    thread = threading.Thread(target=lambda: [role.do_work() for _ in iter(serving.is_set, False)], daemon=True)
+    thread.start()
+    yield folder
+    serving.clear()
+    thread.join(5)
+    role.on_stop()
+
+
+@pytest.mark.parametrize(("command", "out"), [("threads", "a dump\n"), ("status", '{\n  "fills": 3\n}\n')])
+def test_a_running_trader_is_asked_over_its_socket(control_folder: Path, command: str, out: str,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--pid", str(os.getpid()), "--control-dir", str(control_folder)]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_asking_when_no_trader_runs_ends_with_the_code_of_a_control_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["threads", "--control-dir", str(tmp_path)]) == 8
+    assert "Start one with `trader run conf.yaml`" in capsys.readouterr().err
+
+
+def test_version_names_trader_and_python(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.startswith("trader 0.1.0 (Python 3.")
+
+
+def test_the_exchange_gets_its_own_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["exchange", "--help"])
+    assert left.value.code == 0 and "--ws-port" in capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert all(f"\n    {command} " in out for command in ("run", "check", "exchange", "threads", "status", "version"))
