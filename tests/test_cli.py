@@ -126,6 +126,12 @@ def test_a_summary_file_that_cannot_be_written_is_found_before_the_run(conf: str
     assert trader.calls == []
 
 
+def test_a_full_disk_does_not_hide_that_orders_may_be_open(conf: str, caplog: pytest.LogCaptureFixture) -> None:
+    trader = FakeTrader(stop_error=OrdersMayBeOpen("2 orders may be open.", remedy="Look at the venue."))
+    assert main(["run", conf, "--summary", "/dev/full"], trader.build) == 6
+    assert "the summary could not be written: [Errno 28]" in caplog.text
+
+
 def test_a_failed_start_is_not_stopped_because_it_undoes_itself(conf: str, tmp_path: Path) -> None:
     trader = FakeTrader(start_error=VenueUnreachable("no answer.", remedy="Wait."))
     assert main(["run", conf, "--summary", str(tmp_path / "s.json")], trader.build) == 4
@@ -237,6 +243,27 @@ def test_a_reader_that_went_away_is_no_traceback() -> None:
     done = subprocess.run([sys.executable, "-m", "trader", "version"], stdout=write_end, stderr=subprocess.PIPE, timeout=30)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+ORDERS_OPEN = """
+import sys
+from trader.cli import main
+from trader.errors import OrdersMayBeOpen
+class Trader:
+    def start(self): pass
+    def wait(self, timeout_s): return True
+    def stop(self, reason): raise OrdersMayBeOpen("2 are open.", remedy="Look.")
+    def summary(self): return {"exit_reason": "x", "seconds": 1, "mode": "live"}
+sys.exit(main(["run", sys.argv[1]], lambda settings: Trader()))
+"""
+
+
+def test_open_orders_matter_more_than_a_reader_that_went_away(conf: str) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([sys.executable, "-c", ORDERS_OPEN, conf], stdout=write_end, stderr=subprocess.PIPE, timeout=30, text=True)
+    os.close(write_end)
+    assert done.returncode == 6 and done.stderr.endswith("trader: 2 are open. Look.\n")
 
 
 # --- the other commands -----------------------------------------------------------------------------------------------

@@ -64,13 +64,22 @@ def entry() -> Never:
 
 def main(argv: list[str], build: Callable[[Settings], Runnable] = _build_trader) -> int:
     """Runs one command and returns its exit code (docs/errors.md). Argparse itself exits on --help."""
+    code = _code_of(argv, build)
+    try:
+        sys.stdout.flush()                       # a reader that went away is found out here, not in the interpreter's exit
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or _BROKEN_PIPE              # what went wrong with the orders matters more
+    return code
+
+
+def _code_of(argv: list[str], build: Callable[[Settings], Runnable]) -> int:
     try:
         if argv[:1] == ["exchange"]:             # its options are its own
             return int(import_module("trader.exchange.serve").main(argv[1:]))
         options = _parser().parse_args(argv)
         _configure_logging(getattr(options, "log_level", None) or "INFO")
         code: int = options.command(options, build)
-        sys.stdout.flush()                       # a reader that went away is found out here, not in the interpreter's exit
         return code
     except TraderError as error:
         log.debug("the error below was raised here", exc_info=error)
@@ -80,7 +89,6 @@ def main(argv: list[str], build: Callable[[Settings], Runnable] = _build_trader)
         print("trader: interrupted.", file=sys.stderr)
         return _FORCED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except Exception:
         log.critical("trader failed in a way that it should not; please report the lines below", exc_info=True)
@@ -113,10 +121,17 @@ def _run_until_stopped(trader: Runnable, signals: Signals, options: argparse.Nam
         try:
             trader.stop(reason)
         finally:                                 # the summary matters most when stopping went wrong
-            summary = trader.summary()
-            if options.summary is not None:
-                write_summary(summary, options.summary)
-            print(summary_text(summary))
+            _tell(trader.summary(), options.summary)
+
+
+def _tell(summary: dict[str, Any], path: Path | None) -> None:
+    """Raises nothing: what the stop has to say must not be hidden by a full disk or a reader that went away."""
+    try:
+        if path is not None:
+            write_summary(summary, path)
+        print(summary_text(summary), flush=True)
+    except OSError as error:
+        log.error("the summary could not be written: %s", error)
 
 
 def _check(options: argparse.Namespace, build: Callable[[Settings], Runnable]) -> int:

@@ -33,7 +33,8 @@ class Bench:
         self.orders, self.bell = FeedOrders(), Doorbell()
         self.books, self.health = SnapshotCache[MarketBook]("books"), SnapshotCache[FeedHealth]("health")
         stream = PolymarketMarketStream("ws://venue.test")
-        self.feed = BookFeed(stream, FeedSettings(), self.orders, self.books, self.health, self.bell, self.clock, self.network.connect, self.network.wait)
+        self.feed = BookFeed(stream, FeedSettings(), self.orders, self.books, self.health, self.bell, self.clock,
+                             self.network.connect, self.network.wait)
         self.feed.on_start()
 
     def subscribed(self, live: Market | None = NOW, *ahead: Market) -> FakeSocket:

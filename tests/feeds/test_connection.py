@@ -109,6 +109,13 @@ def test_a_batch_has_a_limit_and_the_rest_follows_without_a_wait() -> None:
     assert bench.connection.receive() == [str(MAX_READS).encode()] and bench.now_ms == 0
 
 
+def test_the_first_look_does_not_wait_because_tls_may_hold_frames_already() -> None:
+    bench = Bench()
+    bench.opened()
+    assert bench.connection.receive() == [] and bench.now_ms == 0
+    assert bench.connection.receive() == [] and bench.now_ms == 250
+
+
 def test_a_ping_of_the_other_side_is_answered_with_its_payload() -> None:
     bench = Bench()
     socket = bench.opened()

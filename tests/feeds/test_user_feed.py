@@ -68,7 +68,8 @@ def bench() -> Iterator[Bench]:
 
 def trade(owner: str = "me") -> bytes:
     return orjson.dumps({"event_type": "trade", "id": "t", "market": "0xnow", "asset_id": "2", "side": "BUY", "size": "9",
-                         "price": "0.6", "status": "MATCHED", "timestamp": "1672290701", "owner": "taker", "taker_order_id": "0xt", "maker_orders": [
+                         "price": "0.6", "status": "MATCHED",
+                         "timestamp": "1672290701", "owner": "taker", "taker_order_id": "0xt", "maker_orders": [
                              {"order_id": "0xours", "owner": owner, "matched_amount": "5", "price": "0.4", "asset_id": "1"}]})
 
 

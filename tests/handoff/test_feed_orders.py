@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import threading
 from contextlib import closing
 
 from trader.handoff.orders import FeedOrders, Subscription
@@ -12,6 +13,14 @@ NOTHING = Subscription(live=None)
 
 def readable(orders):
     return bool(select.select([orders], [], [], 0)[0])
+
+
+def flood(orders):
+    """Far more orders than a socket buffer holds bytes. On a thread of its own: a put that blocks must fail, not hang."""
+    puts = threading.Thread(target=lambda: [orders.put(Subscription(None, (n,))) for n in range(20_000)], daemon=True)
+    puts.start()
+    puts.join(5)
+    assert not puts.is_alive(), "put blocked"
 
 
 def test_nothing_is_wanted_before_the_first_order():
@@ -45,16 +54,14 @@ def test_the_newest_order_wins():
 
 def test_putting_never_blocks_however_far_the_feed_is_behind():
     with closing(FeedOrders()) as orders:
-        for n in range(20_000):                      # far beyond what a socket buffer holds
-            orders.put(Subscription(live=None, ahead=(n,)))
+        flood(orders)
         assert readable(orders)
         assert orders.take().ahead == (19_999,)
 
 
 def test_after_a_flood_the_next_order_still_wakes():
     with closing(FeedOrders()) as orders:
-        for _ in range(20_000):
-            orders.put(NOTHING)
+        flood(orders)
         while readable(orders):
             orders.take()
         orders.put(NOTHING)

@@ -85,6 +85,7 @@ class ExecutorRole:
         self.intent_to_outbox = LatencyWindow()
         self.outbox_to_wire = LatencyWindow()
         self.wire_to_ack = LatencyWindow()
+        self._timed_intent = 0
         self._put_ns: dict[int, int] = {}        # when each unanswered place went into the outbox
 
     def on_start(self) -> None:
@@ -146,9 +147,10 @@ class ExecutorRole:
                 self._shed(self._outbox.raise_epoch(action.epoch))
                 continue
             if isinstance(action, PlaceOrders):
-                self._put_ns[action.seq] = self._clock.monotonic_ns()
-                if state.intent is not None:
-                    self.intent_to_outbox.add(self._put_ns[action.seq] - state.intent.decided_ns)
+                self._put_ns[action.seq] = put_ns = self._clock.monotonic_ns()
+                if state.intent is not None and state.intent.seq != self._timed_intent:
+                    self._timed_intent = state.intent.seq        # later places of it waited for the venue, not for us
+                    self.intent_to_outbox.add(put_ns - state.intent.decided_ns)
             self._outbox.put(action)
         state.actions.clear()
         for note in state.notes:

@@ -68,12 +68,12 @@ class BookFeed:
 
     def stats(self) -> dict[str, Any]:
         """Any thread: plain integers, each written by this feed's thread only."""
-        connection, books = self._connection, self._books
+        connection, books, health = self._connection, self._books, self._health.read()
         return {
             "connected": connection.is_open, "connects": connection.opens, "attempts": connection.attempts,
             "frames": connection.frames, "events": books.events(), "unparsable": self._unreadable.count,
             "checks": books.integrity.checks, "mismatches": books.integrity.mismatches, "generation": books.generation,
-            "publishes": books.publishes, "suspect": books.is_suspect,
+            "publishes": books.publishes, "suspect": health is not None and health.suspect,
         }
 
     def _take_orders(self) -> None:

@@ -82,7 +82,8 @@ class Connection:
 
     def _begin(self, now_ns: int) -> None:
         self.opens += 1
-        self._reader, self._proven, self._more, self._ended, self._probe_ns = FrameReader(), False, False, None, None
+        self._reader, self._proven, self._ended, self._probe_ns = FrameReader(), False, None, None
+        self._more = True            # frames behind the handshake may be inside the TLS layer, where no wait can see them
         self.opened_ns = self.received_ns = self._last_frame_ns = self._last_probe_ns = now_ns
         log.info("%s: connected to %s", self._name, self._url)
 

@@ -108,7 +108,8 @@ def test_a_sell_gives_shares_and_wants_dollars() -> None:
 
 @pytest.mark.parametrize("spec", [
     SPEC._replace(size_micro=SizeMicro(10_000_001)), SPEC._replace(size_micro=SizeMicro(5_000)),
-    SPEC._replace(size_micro=SizeMicro(0)), SPEC._replace(size_micro=SizeMicro(-10_000)), SPEC._replace(price_bp=PriceBp(0)), SPEC._replace(price_bp=PriceBp(10_000)),
+    SPEC._replace(size_micro=SizeMicro(0)), SPEC._replace(size_micro=SizeMicro(-10_000)),
+    SPEC._replace(price_bp=PriceBp(0)), SPEC._replace(price_bp=PriceBp(10_000)),
 ])
 def test_an_order_without_an_exact_amount_is_refused(spec: OrderSpec) -> None:
     with pytest.raises(WireError, match="no exact amount"):

@@ -7,7 +7,6 @@ decided in `answers`. A place is sent once. A cancel is repeated while its deadl
 from __future__ import annotations
 
 import logging
-import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +18,7 @@ from trader.model.event import Answer, Fill, OrderUpdate, Outcome
 from trader.model.order import OrderSpec
 from trader.model.units import MoneyMicro
 from trader.runtime.clock import Clock
+from trader.runtime.pause import pause
 from trader.venues.contract import SignedOrder
 from trader.venues.polymarket.account import Account
 from trader.venues.polymarket.answers import (
@@ -61,10 +61,6 @@ class Deadlines(Protocol):
     def cancel_ms(self) -> int: ...
     @property
     def read_ms(self) -> int: ...
-
-
-def pause(seconds: float) -> None:
-    select.select([], [], [], seconds)
 
 
 class PolymarketOrders:

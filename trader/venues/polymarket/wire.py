@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import orjson
 
 from trader.errors import WireError
@@ -30,6 +32,7 @@ def ms_from_wire(value: str | int) -> int:
     return number if number >= _FIRST_MS else number * 1000
 
 
+@lru_cache(maxsize=20_000)       # four of them in every price_change, out of 10,001 values
 def top_bp_from_wire(text: str | None) -> PriceBp | None:
     """A best price. The venue writes an empty side as "", "0" or "1"; none of them is a price."""
     price_bp = price_bp_from_wire(text) if text else PriceBp(0)
