@@ -155,6 +155,16 @@ def test_a_switch_to_the_market_ahead_publishes_its_book_at_once(bench: Bench) -
     assert bench.book.condition_id == "0xnext" and sent(socket)[1]["operation"] == "unsubscribe"
 
 
+def test_a_switch_does_not_make_an_old_book_look_fresh(bench: Bench) -> None:
+    bench.quoting(NEXT)
+    bench.feed.do_work()
+    received_ns = bench.clock.monotonic_ns()
+    bench.clock.advance(ms=100)
+    bench.orders.put(Subscription(NEXT))
+    bench.feed.do_work()
+    assert (bench.book.condition_id, bench.book.received_ns) == ("0xnext", received_ns)
+
+
 def test_nothing_of_the_old_market_is_published_after_a_switch(bench: Bench) -> None:
     socket = bench.quoting()
     bench.orders.put(Subscription(NEXT))

@@ -17,7 +17,7 @@ from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOrd
 from trader.model.event import Command, Control, Fill, OpenOrdersRead, TradeStatus
 from trader.model.intent import Mode, QuoteIntent
 
-LOST_AFTER_S = 3.0           # nobody waits this long unless the wake-up was lost
+LOST_AFTER_S = 6.0           # nobody waits this long unless the wake-up was lost
 
 
 def intent(seq):

@@ -116,6 +116,22 @@ def _listening(make: Callable[[], _Server], flag: str, port: int) -> _Server:
         raise PortInUse(f"port {port} is in use.", remedy=remedy) from None
 
 
+class StopPipe:
+    """Ends the wait of the main thread, from any thread and from a signal handler.
+
+    Not an Event: `set` in a handler takes the lock that the interrupted `wait` may just be holding.
+    """
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe()
+
+    def ask(self) -> None:
+        os.write(self._write_end, b"\0")
+
+    def wait(self) -> None:
+        os.read(self._read_end, 1)
+
+
 def main(argv: list[str]) -> int:
     """`trader exchange` and `python -m trader.exchange`. Installs signal handlers: call it on the main thread."""
     arguments = _parser().parse_args(argv)
@@ -124,9 +140,9 @@ def main(argv: list[str]) -> int:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     logging.getLogger("websockets.server").addFilter(_says_news)
     options = Options(**{name: getattr(arguments, name) for name in Options._fields})
-    stopping, crashed = threading.Event(), threading.Event()
+    stopping, crashed = StopPipe(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda *_: stopping.ask())
     threading.excepthook = lambda crash: _stop_after(crash, crashed, stopping)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
@@ -148,12 +164,12 @@ def _says_news(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], EOFError))
 
 
-def _stop_after(crash: threading.ExceptHookArgs, crashed: threading.Event, stopping: threading.Event) -> None:
+def _stop_after(crash: threading.ExceptHookArgs, crashed: threading.Event, stopping: StopPipe) -> None:
     """No thread dies silently: an exchange that lost one would go on looking alive."""
     name = crash.thread.name if crash.thread else "a thread"
     log.critical("%s crashed; the exchange stops", name, exc_info=crash.exc_value)
     crashed.set()
-    stopping.set()
+    stopping.ask()
 
 
 def _say_failed(failed: TraderError, *, to_parent: bool) -> None:
@@ -165,19 +181,19 @@ def _say_failed(failed: TraderError, *, to_parent: bool) -> None:
         print(failed, file=sys.stderr)
 
 
-def _await_parent(stopping: threading.Event) -> None:
+def _await_parent(stopping: StopPipe) -> None:
     """Body of `parent-pipe`. Reads the descriptor itself: a thread parked in a buffered reader would hold its lock at exit."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    stopping.set()
+    stopping.ask()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="trader exchange", description="A wire-compatible Polymarket on loopback, with a living market in it.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="REST port; 0 picks a free one")
-    parser.add_argument("--ws-port", type=int, default=0, help="WebSocket port; 0 picks a free one")
+    parser.add_argument("--port", type=_port, default=0, help="REST port; 0 picks a free one")
+    parser.add_argument("--ws-port", type=_port, default=0, help="WebSocket port; 0 picks a free one")
     parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
     parser.add_argument("--speed", type=_positive, default=1.0, help="72 makes 50 s windows, with 72 times the variance a second")
     parser.add_argument("--cash", type=int, default=10_000, help="dollars that each new account starts with")
@@ -187,6 +203,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--parent-pipe", action="store_true", help="exit when stdin ends: for a child of the desk")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"was {text!r}, must be 0-65535")
+    return int(text)
 
 
 def _positive(text: str) -> float:

@@ -83,7 +83,7 @@ class BookFeed:
         add, remove = self._books.want(wanted, self._clock.monotonic_ns())
         if self._connection.is_open:
             self._connection.send(self._stream.change(add, remove))
-            self._publish_book(self._clock.monotonic_ns())       # the book of a market that was ahead is ready already
+            self._publish_book(self._connection.received_ns)     # the book of a market that was ahead is ready already
 
     def _read(self, frames: Sequence[bytes]) -> None:
         now_ns = self._connection.received_ns
@@ -94,7 +94,8 @@ class BookFeed:
             raise lost(f"no book of token {repair.lost} although it was asked for twice")
         if repair.resubscribe:       # unsubscribe first: a repeated subscription alone is refused as a duplicate
             self._connection.send(self._stream.change(repair.resubscribe, repair.resubscribe))
-        self._publish_book(now_ns)
+        if self._publish_book(now_ns):
+            self.latency.add(self._clock.monotonic_ns() - now_ns)
 
     def _apply(self, frame: bytes, now_ns: int) -> None:
         try:
@@ -107,13 +108,14 @@ class BookFeed:
         if not (events and isinstance(events[0], Pong)):
             self._connection.saw_data()
 
-    def _publish_book(self, received_ns: int) -> None:
+    def _publish_book(self, received_ns: int) -> bool:
         """Once a receive batch, however many frames it held."""
         book = self._books.market_book(received_ns)
-        if book is not None:
-            self._cache.publish(book)
-            self._bell.ring()
-            self.latency.add(self._clock.monotonic_ns() - received_ns)
+        if book is None:
+            return False
+        self._cache.publish(book)
+        self._bell.ring()
+        return True
 
     def _publish_health(self) -> None:
         self._health.publish(self._connection.health(self._books.generation, suspect=self._books.is_suspect))

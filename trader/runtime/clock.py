@@ -21,8 +21,3 @@ class SystemClock:
 
     def wall_ms(self) -> int:
         return time.time_ns() // 1_000_000
-
-
-def pause(seconds: float) -> None:
-    """Blocks the calling thread for the wait between two tries of one request. A role parks at its own spot instead."""
-    time.sleep(seconds)
