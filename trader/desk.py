@@ -24,7 +24,7 @@ from trader.handoff.outbox import OrderOutbox
 from trader.markets.role import MarketsRole
 from trader.model.action import Flight
 from trader.model.book import FeedHealth, MarketBook, ReferencePrice
-from trader.model.intent import Inventory, StrategyPulse
+from trader.model.intent import Inventory, Strategy, StrategyPulse
 from trader.model.market import LiveMarket
 from trader.runtime.clock import Clock
 from trader.settings import Settings
@@ -74,10 +74,10 @@ class Desk(NamedTuple):
     markets: MarketsRole
 
 
-def build(settings: Settings, account: Account, clock: Clock, *, on_stopped: Callable[[], None],
+def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strategy | None, on_stopped: Callable[[], None],
           on_finished: Callable[[], None]) -> Desk:
-    """Opens no connection and starts no thread. `on_stopped`: the executor has proved that nothing is open.
-    `on_finished`: the one event of `market.slug` has closed."""
+    """Opens no connection and starts no thread. `strategy`: the embedder's own; None takes the one that the settings name.
+    `on_stopped`: the executor has proved that nothing is open. `on_finished`: the one event of `market.slug` has closed."""
     hands = HandOffs(settings)
     venue = settings.polymarket
     return Desk(
@@ -89,7 +89,7 @@ def build(settings: Settings, account: Account, clock: Clock, *, on_stopped: Cal
         _reference(settings, hands, clock),
         _gateways(settings, account, hands, clock),
         _executor(settings, account, hands, clock, on_stopped),
-        StrategyRole(settings.strategy, strategy_named(settings.strategy),
+        StrategyRole(settings.strategy, strategy or strategy_named(settings.strategy),
                      inputs=StrategyInputs(hands.live, hands.book, hands.reference, hands.inventory),
                      bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock),
         MarketsRole(settings.market, GammaDiscovery(venue.gamma_url), live=hands.live,

@@ -35,6 +35,7 @@ from trader.model.event import (
     Result,
     Timing,
 )
+from trader.model.units import MoneyMicro
 from trader.runtime.clock import Clock
 from trader.runtime.role import CYCLE_LIMIT_MS, Posture
 from trader.venues.contract import OrderClient
@@ -50,7 +51,7 @@ class GatewayRole:
         self._only_cancels = index == 0
         self._settings, self._client, self._bucket = settings, client, bucket
         self._outbox, self._inbox, self._flight, self._clock = outbox, inbox, flight, clock
-        self._taken_ns = 0
+        self._taken_ns = self._sent_ns = 0       # of the request that is being served; sent 0: it has not left
 
     def on_start(self) -> None:
         self._flight.publish(None)
@@ -62,7 +63,12 @@ class GatewayRole:
             return
         self._taken_ns = self._clock.monotonic_ns()
         self.posture.declare(type(request).__name__, self._deadline_ms(request))
-        self._inbox.put(self._serve(request))
+        try:
+            result = self._serve(request)
+        except BaseException:                    # ends this thread, but what it took must not stay open in the executor's books
+            self._inbox.put(self._unanswered(request))
+            raise
+        self._inbox.put(result)
 
     def on_stop(self) -> None:
         self._client.close()
@@ -79,11 +85,12 @@ class GatewayRole:
                 return 3 * (settings.connect_ms + settings.read_ms) + 1000       # a listing may have pages
 
     def _serve(self, request: Request) -> Result:
+        self._sent_ns = 0
         if isinstance(request, PlaceOrders):
             return self._place(request)
-        sent_ns = self._take_off(places=False)
+        self._take_off(places=False)
         try:
-            return self._send(request, sent_ns)
+            return self._send(request)
         finally:
             self._flight.publish(None)
 
@@ -95,45 +102,64 @@ class GatewayRole:
         signed = [self._client.sign(order_id, order) for order_id, order in request.orders]
         if request.epoch < self._outbox.epoch:
             return self._unsent(request, Outcome.SHED)
-        sent_ns = self._take_off(places=True)
+        self._take_off(places=True)
         try:
             answers = self._client.place(signed)
         finally:
             self._flight.publish(None)
-        return PlaceResult(request, answers, self._timing(sent_ns))
+        return PlaceResult(request, answers, self._timing())
 
     def _unsent(self, request: PlaceOrders, outcome: Outcome, retry_after_ms: int = 0) -> PlaceResult:
         answers = tuple(Answer(order_id, outcome, "", retry_after_ms) for order_id, _ in request.orders)
         return PlaceResult(request, answers, Timing())
 
-    def _send(self, request: Request, sent_ns: int) -> Result:
+    def _send(self, request: Request) -> Result:
         client = self._client
         match request:
             case CancelOrders():
                 answers = client.cancel(request.order_ids)
-                return CancelResult(request, answers, self._timing(sent_ns))
+                return CancelResult(request, answers, self._timing())
             case CancelMarket():
                 outcome, cancelled, retry_after_ms = client.cancel_market(request.condition_id)
-                return CancelMarketResult(request, outcome, cancelled, self._timing(sent_ns), retry_after_ms)
+                return CancelMarketResult(request, outcome, cancelled, self._timing(), retry_after_ms)
             case ReadOrder():
                 outcome, order = client.read_order(request.order_id)
-                return OrderRead(request, outcome, order, self._timing(sent_ns))
+                return OrderRead(request, outcome, order, self._timing())
             case ReadOpenOrders():
                 outcome, orders = client.read_open_orders(request.condition_id)
-                return OpenOrdersRead(request, outcome, orders, self._timing(sent_ns))
+                return OpenOrdersRead(request, outcome, orders, self._timing())
             case ReadFills():
                 outcome, fills = client.read_fills(request.condition_id, request.after_s)
-                return FillsRead(request, outcome, fills, self._timing(sent_ns))
+                return FillsRead(request, outcome, fills, self._timing())
             case ReadBalances():
                 outcome, cash_micro, tokens = client.read_balances(request.token_ids, request.protocol)
-                return BalancesRead(request, outcome, cash_micro, tokens, self._timing(sent_ns))
+                return BalancesRead(request, outcome, cash_micro, tokens, self._timing())
             case PlaceOrders():
                 raise AssertionError("places are served by _place")
 
-    def _take_off(self, *, places: bool) -> int:
-        sent_ns = self._clock.monotonic_ns()
-        self._flight.publish(Flight(places, sent_ns))
-        return sent_ns
+    def _unanswered(self, request: Request) -> Result:
+        """The client broke its word and raised: what had left may have happened, what had not never will."""
+        timing = self._timing() if self._sent_ns else Timing()
+        match request:
+            case PlaceOrders():
+                outcome = Outcome.UNKNOWN if self._sent_ns else Outcome.SHED
+                return PlaceResult(request, tuple(Answer(order_id, outcome) for order_id, _ in request.orders), timing)
+            case CancelOrders():
+                return CancelResult(request, tuple(Answer(order_id, Outcome.UNKNOWN) for order_id in request.order_ids), timing)
+            case CancelMarket():
+                return CancelMarketResult(request, Outcome.UNKNOWN, (), timing)
+            case ReadOrder():
+                return OrderRead(request, Outcome.UNKNOWN, None, timing)
+            case ReadOpenOrders():
+                return OpenOrdersRead(request, Outcome.UNKNOWN, (), timing)
+            case ReadFills():
+                return FillsRead(request, Outcome.UNKNOWN, (), timing)
+            case ReadBalances():
+                return BalancesRead(request, Outcome.UNKNOWN, MoneyMicro(0), (), timing)
 
-    def _timing(self, sent_ns: int) -> Timing:
-        return Timing(self._taken_ns, sent_ns, self._clock.monotonic_ns())
+    def _take_off(self, *, places: bool) -> None:
+        self._sent_ns = self._clock.monotonic_ns()
+        self._flight.publish(Flight(places, self._sent_ns))
+
+    def _timing(self) -> Timing:
+        return Timing(self._taken_ns, self._sent_ns, self._clock.monotonic_ns())
