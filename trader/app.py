@@ -1,24 +1,22 @@
 """The trader: builds a desk, starts it from the venue inwards, stops it in exact reverse. Embedders use it as a context manager.
 
 Installs no signal handler, configures no logging, changes no process-wide knob and never exits the process: `cli.py` does.
-All methods may be called from any thread; `start` and `stop` from the one that owns the trader.
+All methods may be called from any thread but a trader's own (a strategy calls `request_stop`, never `stop`).
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
-from dataclasses import replace
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from trader import desk as desks
 from trader.errors import OrdersMayBeOpen, RoleFailed, TraderError
 from trader.exchange.child import ExchangeChild
-from trader.model.action import CancelMarket
 from trader.model.event import Command, Control
-from trader.model.setting import Secret
+from trader.model.intent import Strategy
 from trader.ops.control import ControlRole, control_dir
 from trader.ops.key_lock import KeyLock
 from trader.ops.stats import DeskStats
@@ -30,75 +28,73 @@ from trader.venues.polymarket.account import open_account
 
 log = logging.getLogger(__name__)
 
+FIRST_CYCLES_S = 5.0         # a slow venue is no failure: beyond this `start` returns and the watchdog judges
 STOP_QUOTING_S = 2.0         # markets and strategy
 STOP_LISTENING_S = 4.0       # executor, gateway, feeds, housekeeping
 POLL_S = 0.1                 # a stop asked for by a signal handler is seen within this
+LOOK_S = 0.02                # while starting and stopping
+_DECIDES = {"markets", "strategy"}
 
 
 class Trader:
-    """One desk in this process. Several may live side by side, one after the other or with a key each.
+    """One run of one desk in this process. Several may live one after the other, or side by side with a key each.
 
     Raises TraderError from `start` (nothing is left running then) and from `stop` (something may be open, or a role failed).
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        self._settings, self._clock = settings, clock or SystemClock()
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, strategy: Strategy | None = None) -> None:
+        """`strategy`: a quoting rule of your own instead of the one that `strategy.name` chooses (docs/embedding.md)."""
+        self._settings, self._clock, self._strategy = settings, clock or SystemClock(), strategy
+        self._life = threading.RLock()               # one start or stop at a time; a signal handler may come in between
         self._ended = threading.Event()              # the run ended by itself: a failure, or the market closed
         self._flat = threading.Event()               # the executor has proved that nothing is open
+        self._parked = threading.Event()             # never set: a wait that a dump can name
         self._stop_reason: str | None = None         # a plain store, so that a signal handler may write it
         self._failure: TraderError | None = None
+        self._failed_roles: set[str] = set()
         self._exchange: ExchangeChild | None = None
         self._lock: KeyLock | None = None
         self._desk: desks.Desk | None = None
         self._supervisor = Supervisor(self._clock, settings.runtime.watchdog_ms, self._on_failure)
         self._stats = DeskStats(self._clock)
-        self._running = False
+        self._exchange_died = False
+        self._started = self._running = False
 
     # --- life -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Blocks until every thread runs. Undoes what it started when something is refused."""
-        try:
-            settings = self._with_exchange()
-            account = open_account(settings.polymarket, settings.polymarket.private_key.reveal(), self._clock)
-            self._lock = KeyLock(control_dir(settings.ops), account.credentials.key)
-            self._desk = desks.build(settings, account, self._clock, on_stopped=self._flat.set, on_finished=self._on_finished)
-            self._start_roles(self._desk, settings)
-        except BaseException:
-            self._supervisor.stop_all(STOP_LISTENING_S)
-            self._release()
-            raise
-        self._running = True
+        """Blocks until every thread has done its first cycle. Undoes what it started when something is refused."""
+        with self._life:
+            if self._started:
+                raise TraderError("this Trader was started before.", remedy="Make a new one for each run.")
+            self._started = True
+            try:
+                self._desk = self._build()
+                self._running = True                 # from here on there may be orders, and `_end` has something to prove
+                self._start_roles(self._desk)
+            except BaseException as error:
+                self._abandon(error)
+                raise
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Blocks until `request_stop`, the end of the run, or the timeout. True when the run ended by itself."""
         end_ns = None if timeout_s is None else self._clock.monotonic_ns() + int(timeout_s * 1e9)
-        while self._stop_reason is None and not self._ended.wait(POLL_S):
+        while self._running and self._stop_reason is None and not self._ended.wait(POLL_S):
             if end_ns is not None and self._clock.monotonic_ns() >= end_ns:
                 break
-            self._check_exchange()
+            self._exchange_is_gone()
         return self._ended.is_set()
 
     def request_stop(self, reason: str) -> None:
-        """Makes `wait` return. One plain store: safe in a signal handler."""
+        """Makes `wait` return. One plain store: safe in a signal handler and in a strategy."""
         self._stop_reason = self._stop_reason or reason
 
     def stop(self, reason: str = "stop") -> None:
         """Stops quoting, cancels everything, verifies by REST that nothing is open, then stops listening. Idempotent."""
-        if not self._running:
-            return
-        self._running = False
-        assert self._desk is not None
-        self._stats.exit_reason = str(self._failure.problem if self._failure else self._stop_reason or reason)
-        log.info("stopping: %s", self._stats.exit_reason)
-        self._supervisor.stop({"markets", "strategy"}, STOP_QUOTING_S)
-        verified = self._cancel_everything(self._desk)
-        late = self._supervisor.stop_all(STOP_LISTENING_S)
-        self._stats.end(verified=verified)
-        if late:
-            log.error("did not stop in time: %s\n%s", ", ".join(late), self.threads_text())
-        self._release()
-        self._raise_what_went_wrong(verified)
+        with self._life:
+            if self._running:
+                verified = self._end(self._stop_reason or reason)
+                self._raise_what_went_wrong(verified)
 
     def __enter__(self) -> Trader:
         self.start()
@@ -107,7 +103,35 @@ class Trader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop(f"left by {kind.__name__}" if kind else "end of with block")
 
+    # --- orders to it -----------------------------------------------------------------------------------------------
+
+    def pause(self, reason: str) -> None:
+        """Cancels everything and stays flat until `resume`. Returns at once; `stats()["guards"]` shows `paused`."""
+        self._tell(Command.PAUSE, reason)
+
+    def resume(self) -> None:
+        """Ends a pause; quoting starts again after the cool-down."""
+        self._tell(Command.RESUME, "resume")
+
+    def cancel_all(self, reason: str = "cancel_all") -> None:
+        """Cancels everything now, verifies it, cools down, and quotes again. Returns at once."""
+        self._tell(Command.CANCEL_ALL, reason)
+
+    def _tell(self, command: Command, reason: str) -> None:
+        if self._desk is None or not self._running:
+            raise TraderError(f"{command.value} reached a trader that does not run.",
+                              remedy="Call it between start() and stop(); a stopped trader has cancelled everything.")
+        log.info("%s: %s", command.value, reason)
+        self._desk.hands.inbox.put(Control(command, reason))
+
     # --- what it shows ----------------------------------------------------------------------------------------------
+
+    def healthy(self) -> bool:
+        """It runs, no role failed or overstays, the embedded exchange lives. Whether it quotes now is in `stats()["guards"]`."""
+        self._exchange_is_gone()
+        watchdog_ms = self._settings.runtime.watchdog_ms
+        return self._running and self._failure is None and all(
+            role.alive and role.doing_ms <= role.limit_ms + watchdog_ms for role in self._supervisor.report())
 
     def stats(self) -> dict[str, Any]:
         """Everything there is to know now, as plain JSON values (docs/summary.md)."""
@@ -119,55 +143,128 @@ class Trader:
 
     def threads_text(self) -> str:
         """A thread dump for people (docs/threads.md)."""
-        depths = self._stats.depths()
-        return dump_threads(self._supervisor.report(), depths)
+        return dump_threads(self._supervisor.report(), self._stats.depths())
 
-    # --- parts ------------------------------------------------------------------------------------------------------
+    # --- starting ---------------------------------------------------------------------------------------------------
 
-    def _with_exchange(self) -> Settings:
-        """In mode embedded: starts the exchange and points the settings at it, with a wallet made for this run."""
+    def _build(self) -> desks.Desk:
+        """Everything that may be refused before a thread runs: the exchange, the account, the lock."""
         settings = self._settings
-        if settings.mode != "embedded":
-            return settings
+        if settings.mode == "embedded":
+            settings = self._with_exchange(settings)
+        account = open_account(settings.polymarket, settings.polymarket.private_key.reveal(), self._clock)
+        self._lock = KeyLock(control_dir(settings.ops), account.credentials.key)
+        return desks.build(settings, account, self._clock, strategy=self._strategy, on_stopped=self._flat.set,
+                           on_finished=self._on_finished)
+
+    def _with_exchange(self, settings: Settings) -> Settings:
         options = settings.exchange
         self._exchange = ExchangeChild(port=options.port, ws_port=options.ws_port, seed=options.seed, speed=options.speed,
                                        cash=options.cash)
         urls = self._exchange.urls
         log.info("embedded exchange: pid %d, %s, windows of %g s", urls.pid, urls.rest_url, urls.window_ms / 1000)
-        venue = replace(settings.polymarket, clob_url=urls.rest_url, gamma_url=urls.gamma_url, ws_url=urls.ws_url,
-                        private_key=Secret("0x" + secrets.token_hex(32)), private_key_file="", signature_type=0, funder="",
-                        api_key=Secret(""), api_secret=Secret(""), passphrase=Secret(""))
-        return replace(settings, polymarket=venue, binance=replace(settings.binance, ws_url=urls.binance_ws_url))
+        return desks.at_exchange(settings, urls)
 
-    def _start_roles(self, desk: desks.Desk, settings: Settings) -> None:
+    def _start_roles(self, desk: desks.Desk) -> None:
         watch = Watch(self._supervisor, self._clock)
-        control = ControlRole(settings.ops, self._clock, {
+        control = ControlRole(self._settings.ops, self._clock, {
             "threads": lambda request: {"text": self.threads_text()},
             "status": lambda request: {"stats": self.stats()},
         })
-        self._stats.begin(settings, desk, self._supervisor)
-        for role in (desk.book_feed, desk.user_feed, desk.reference_feed, *desk.gateways, desk.executor, desk.strategy, desk.markets,
-                     watch, control):
+        self._stats.begin(self._settings, desk, self._supervisor)
+        for role in (desk.book_feed, desk.user_feed, desk.reference_feed, desk.verify, *desk.gateways, desk.executor, desk.strategy,
+                     desk.markets, watch, control):
             self._supervisor.start(role)
+        self._until(lambda: self._ended.is_set() or all(role.cycles for role in self._supervisor.report()), FIRST_CYCLES_S)
+        if self._failure is not None:
+            raise self._failure
 
-    def _cancel_everything(self, desk: desks.Desk) -> bool:
-        """True when the venue confirmed that nothing is open."""
-        if self._executor_lives():
-            desk.hands.inbox.put(Control(Command.STOP, self._stats.exit_reason))
-            return self._flat.wait(self._settings.executor.shutdown_s)
-        market = desk.hands.live.read()
-        if market is not None and market.now is not None:        # nobody is left to verify: at least the cancel goes out
-            desk.hands.outbox.put(CancelMarket(0, market.now.condition_id))
-        return False
+    def _abandon(self, error: BaseException) -> None:
+        """Undoes a start. That orders may be open is worth more than why it failed, and is raised in its place."""
+        if not self._running:
+            self._stats.exit_reason = error.problem if isinstance(error, TraderError) else type(error).__name__
+            self._release([])
+        elif not self._end("start failed") and self._may_have_placed():
+            self._raise_what_went_wrong(False)
 
-    def _executor_lives(self) -> bool:
-        return any(report.name == "executor" and report.alive for report in self._supervisor.report())
+    # --- stopping ---------------------------------------------------------------------------------------------------
+
+    def _end(self, reason: str) -> bool:
+        """The whole stop, in order. True when the venue confirmed that nothing is open."""
+        self._running = False
+        self._stats.exit_reason = self._failure.problem if self._failure else reason
+        log.info("stopping: %s", self._stats.exit_reason)
+        late: list[str] = []
+        verified = False
+        try:
+            late = self._supervisor.stop(_DECIDES, STOP_QUOTING_S)
+            verified = self._cancel_everything()
+        finally:                                     # an impatient Ctrl-C must not leave threads and a child process behind
+            late = self._stop_listening(late)
+            self._stats.end(verified=verified)
+            self._release(late)
+            if not verified:                         # said here too: an interrupt goes on as itself
+                log.error("the venue did not confirm that nothing is open")
+        return verified
+
+    def _cancel_everything(self) -> bool:
+        assert self._desk is not None
+        hands = self._desk.hands
+        hands.inbox.put(Control(Command.STOP, self._stats.exit_reason))
+        self._until(lambda: self._flat.is_set() or not self._executor_serves() or self._exchange_is_gone(),
+                    self._settings.executor.shutdown_s)
+        if not self._flat.is_set() and not self._executor_serves():
+            self._cancel_directly(hands)             # nobody is left to verify: at least the cancel goes out
+        return self._flat.is_set()
+
+    def _cancel_directly(self, hands: desks.HandOffs) -> None:
+        """A second time when no place is in the air any more, because the first cancel may have overtaken one."""
+        gateway = self._settings.gateway
+        hands.cancel_directly()
+        self._until(lambda: not hands.is_placing() or self._exchange_is_gone(), (gateway.connect_ms + gateway.place_ms) / 1000)
+        hands.cancel_directly()
+        self._until(lambda: hands.outbox.depths["cancel_all"] == 0 or self._exchange_is_gone(), self._cancel_s())
+
+    def _stop_listening(self, late: list[str]) -> list[str]:
+        """Everybody else, in reverse. Gateway threads finish the request that they took. Returns all that did not end."""
+        hung = {*late, *self._failed_roles}
+        late = self._supervisor.stop(hung, 0)        # asked again, but not waited for a second time
+        late += self._supervisor.stop({role.name for role in self._supervisor.report()} - hung,
+                                      max(STOP_LISTENING_S, self._cancel_s()))
+        if late:
+            log.error("did not stop in time: %s\n%s", ", ".join(late), self.threads_text())
+        return late
+
+    def _release(self, late: list[str]) -> None:
+        if self._desk is not None:
+            hands = self._desk.hands
+            for feed, orders in ((self._desk.book_feed, hands.book_orders), (self._desk.user_feed, hands.user_orders)):
+                if feed.name not in late:            # the system would give its descriptor's number to somebody else
+                    orders.close()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.stop()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _raise_what_went_wrong(self, verified: bool) -> None:
+        """Open orders first. But a run that never placed anything, or whose exchange died with them, says why it failed."""
+        silent = self._failure is not None and (self._exchange_died or not self._may_have_placed())
+        if not verified and not silent:
+            raise OrdersMayBeOpen("the venue did not confirm that nothing is open.",
+                                  remedy="Look at the venue's own page now and cancel by hand what is left.") from self._failure
+        if self._failure is not None:
+            raise self._failure
+
+    # --- what it goes by --------------------------------------------------------------------------------------------
 
     def _on_failure(self, name: str, error: BaseException) -> None:
         """Called once a role, on its thread or the supervisor's: cancel first, then dump, then let `wait` return."""
-        desk = self._desk
-        if desk is not None:
-            desk.hands.inbox.put(Control(Command.CANCEL_ALL, f"role {name} failed"))
+        self._failed_roles.add(name)
+        if self._desk is not None:
+            self._desk.hands.inbox.put(Control(Command.CANCEL_ALL, f"role {name} failed"))
+            if name == "executor":                   # dead or hanging: nobody reads that letter
+                self._desk.hands.cancel_directly()
         failure = error if isinstance(error, TraderError) else RoleFailed(
             f"role {name} crashed: {error!r}.", remedy="The log above has the traceback and every thread's stack; please report it.")
         self._failure = self._failure or failure
@@ -178,29 +275,33 @@ class Trader:
         self._stop_reason = self._stop_reason or f"{self._settings.market.slug} has closed"
         self._ended.set()
 
-    def _check_exchange(self) -> None:
-        code = self._exchange.exit_code() if self._exchange else None
-        if code is not None and self._failure is None:
-            self._failure = RoleFailed(f"the embedded exchange ended with exit code {code}.",
-                                       remedy="Its last words are above; start again, or run `trader exchange` alone to see why.")
+    def _exchange_is_gone(self) -> bool:
+        """The embedded exchange died, and every order with it: there is nobody to ask and nothing to cancel."""
+        exchange = self._exchange
+        code = exchange.exit_code() if exchange and not self._exchange_died else None
+        if code is not None and self._exchange is exchange:      # not one that `_release` has just stopped
+            self._exchange_died = True
+            self._failure = self._failure or RoleFailed(
+                f"the embedded exchange ended with exit code {code}.",
+                remedy="Its last words are above; start again, or run `trader exchange` alone to see why.")
             self._ended.set()
+        return self._exchange_died
 
-    def _release(self) -> None:
-        if self._desk is not None:
-            self._desk.hands.book_orders.close()
-            self._desk.hands.user_orders.close()
-        if self._exchange is not None:
-            self._exchange.stop()
-        if self._lock is not None:
-            self._lock.release()
+    def _executor_serves(self) -> bool:
+        """Alive, and not found hanging."""
+        return "executor" not in self._failed_roles and any(r.name == "executor" and r.alive for r in self._supervisor.report())
 
-    def _raise_what_went_wrong(self, verified: bool) -> None:
-        """A run that never placed anything and failed says why it failed; its silence about open orders would mislead."""
-        placed = self._stats.summary().get("orders_placed", 0)
-        if not verified and (placed or self._failure is None):
-            raise OrdersMayBeOpen("the venue did not confirm that nothing is open.",
-                                  remedy="Look at the venue's own page now and cancel by hand what is left.") from self._failure
-        if self._failure is not None:
-            raise self._failure
+    def _may_have_placed(self) -> bool:
+        """Or cannot tell: the last report of an executor that failed may be older than its last place."""
+        held = self._desk.hands.inventory.read() if self._desk else None
+        quoted = held is not None and held.condition_id != ""
+        return self.summary().get("orders_placed", 0) > 0 or ("executor" in self._failed_roles and quoted)
 
+    def _cancel_s(self) -> float:
+        """How long a gateway thread may need for one cancel."""
+        return (self._settings.gateway.connect_ms + self._settings.gateway.cancel_ms) / 1000 + 1
 
+    def _until(self, done: Callable[[], bool], deadline_s: float) -> None:
+        end_ns = self._clock.monotonic_ns() + int(deadline_s * 1e9)
+        while not done() and self._clock.monotonic_ns() < end_ns:
+            self._parked.wait(LOOK_S)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
+from trader.exchange.child import ExchangeUrls
 from trader.executor.guards import Limits
 from trader.executor.role import ExecutorReport, ExecutorRole, Inputs
 from trader.executor.state import State
@@ -13,6 +16,7 @@ from trader.feeds.book_feed import BookFeed
 from trader.feeds.reference_feed import ReferenceFeed
 from trader.feeds.snapshot_feed import SnapshotFeed
 from trader.feeds.user_feed import UserFeed
+from trader.feeds.verify import VerifyRole
 from trader.gateway.limits import TokenBucket
 from trader.gateway.role import GatewayRole
 from trader.handoff.cache import SnapshotCache
@@ -22,22 +26,28 @@ from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.orders import FeedOrders
 from trader.handoff.outbox import OrderOutbox
 from trader.markets.role import MarketsRole
-from trader.model.action import Flight
+from trader.model.action import CancelMarket, Flight
 from trader.model.book import FeedHealth, MarketBook, ReferencePrice
 from trader.model.intent import Inventory, Strategy, StrategyPulse
 from trader.model.market import LiveMarket
+from trader.model.setting import Secret
 from trader.runtime.clock import Clock
 from trader.settings import Settings
 from trader.strategy.base import strategy_named
 from trader.strategy.role import StrategyInputs, StrategyRole
 from trader.venues.binance.market_stream import BinanceMarketStream
 from trader.venues.binance.snapshot import BinanceSnapshot
+from trader.venues.contract import BookSample
 from trader.venues.polymarket.account import Account
+from trader.venues.polymarket.book_hash import PolymarketBookHash
+from trader.venues.polymarket.book_reader import PolymarketBookReader
 from trader.venues.polymarket.discovery import GammaDiscovery
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 from trader.venues.polymarket.orders import PolymarketOrders
 from trader.venues.polymarket.signing import PolymarketRules
 from trader.venues.polymarket.user_stream import PolymarketUserStream
+
+_LAST_EPOCH = 1 << 62        # no executor gets there
 
 
 class HandOffs:
@@ -46,6 +56,7 @@ class HandOffs:
     def __init__(self, settings: Settings) -> None:
         self.live = SnapshotCache[LiveMarket]("live market")
         self.book = SnapshotCache[MarketBook]("book")
+        self.samples = SnapshotCache[tuple[BookSample, ...]]("book samples")
         self.reference = SnapshotCache[ReferencePrice]("reference")
         self.inventory = SnapshotCache[Inventory]("inventory")
         self.pulse = SnapshotCache[StrategyPulse]("strategy pulse")
@@ -60,6 +71,26 @@ class HandOffs:
         self.outbox = OrderOutbox()
         self.book_orders, self.user_orders = FeedOrders(), FeedOrders()
 
+    def cancel_directly(self) -> None:
+        """For an executor that crashed or hangs: none of its places leaves any more, and its markets are cancelled."""
+        self.outbox.raise_epoch(_LAST_EPOCH)
+        live, inventory = self.live.read(), self.inventory.read()
+        markets = {live.now.condition_id if live and live.now else "", inventory.condition_id if inventory else ""} - {""}
+        for condition_id in sorted(markets):
+            self.outbox.put(CancelMarket(0, condition_id))
+
+    def is_placing(self) -> bool:
+        """A gateway thread has a place in the air, which a cancel may overtake."""
+        return any(flight.places for cache in self.flights if (flight := cache.read()) is not None)
+
+
+def at_exchange(settings: Settings, urls: ExchangeUrls) -> Settings:
+    """The settings, pointed at this exchange, with a wallet made for this run: it has no use for the configured one."""
+    venue = replace(settings.polymarket, clob_url=urls.rest_url, gamma_url=urls.gamma_url, ws_url=urls.ws_url,
+                    private_key=Secret("0x" + secrets.token_hex(32)), private_key_file="", signature_type=0, funder="",
+                    api_key=Secret(""), api_secret=Secret(""), passphrase=Secret(""))
+    return replace(settings, polymarket=venue, binance=replace(settings.binance, ws_url=urls.binance_ws_url))
+
 
 class Desk(NamedTuple):
     """The roles of one desk, in the order in which they start: from the venue inwards."""
@@ -68,6 +99,7 @@ class Desk(NamedTuple):
     book_feed: BookFeed
     user_feed: UserFeed
     reference_feed: ReferenceFeed | SnapshotFeed
+    verify: VerifyRole
     gateways: tuple[GatewayRole, ...]
     executor: ExecutorRole
     strategy: StrategyRole
@@ -83,13 +115,15 @@ def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strat
     return Desk(
         hands,
         BookFeed(PolymarketMarketStream(venue.ws_url), settings.feeds, hands.book_orders, hands.book, hands.book_health, hands.bell,
-                 clock),
+                 clock, pulse=hands.pulse, samples=hands.samples),
         UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders, hands.user_health,
                  hands.inbox, clock),
         _reference(settings, hands, clock),
+        VerifyRole(PolymarketBookHash(), PolymarketBookReader(venue.clob_url), live=hands.live, books=hands.book,
+                   health=hands.book_health, samples=hands.samples, orders=hands.book_orders, clock=clock),
         _gateways(settings, account, hands, clock),
         _executor(settings, account, hands, clock, on_stopped),
-        StrategyRole(settings.strategy, strategy or strategy_named(settings.strategy),
+        StrategyRole(settings.strategy, strategy_named(settings.strategy) if strategy is None else strategy,
                      inputs=StrategyInputs(hands.live, hands.book, hands.reference, hands.inventory),
                      bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock),
         MarketsRole(settings.market, GammaDiscovery(venue.gamma_url), live=hands.live,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from trader.feeds.books import AHEAD_DUMP_NS, DUMP_NS, Books, Repair
-from trader.feeds.token_book import BURST_NS
+from trader.feeds.verbatim import BURST_NS
 from trader.handoff.orders import Subscription
 from trader.model.market import Market
 from trader.model.units import PriceBp, SizeMicro

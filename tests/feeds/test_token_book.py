@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from trader.feeds.token_book import BURST_NS, Integrity, TokenBook
+from trader.feeds.token_book import Integrity, TokenBook
+from trader.feeds.verbatim import BURST_NS
 from trader.model.units import PriceBp, SizeMicro
 from trader.venues.contract import BookDump, LevelChange, TopOnly
 

@@ -6,7 +6,7 @@ import select
 import threading
 from contextlib import closing
 
-from trader.handoff.orders import FeedOrders, Subscription
+from trader.handoff.orders import Errand, FeedOrders, Subscription
 
 NOTHING = Subscription(live=None)
 
@@ -73,3 +73,56 @@ def test_an_order_for_a_feed_that_has_ended_is_not_an_error_of_the_sender():
     orders.close()
     orders.put(NOTHING)
     assert orders.fileno() == -1
+
+
+def errands(orders):
+    found = []
+    while (errand := orders.take_errand()) is not None:
+        found.append(errand)
+    return found
+
+
+def test_an_errand_wakes_the_feed_and_is_taken_once():
+    with closing(FeedOrders()) as orders:
+        orders.ask(Errand.RESUBSCRIBE, "11", "differs")
+        assert readable(orders)
+        assert orders.take() is None
+        assert errands(orders) == [(Errand.RESUBSCRIBE, "11", "differs")]
+        assert errands(orders) == [] and not readable(orders)
+
+
+def test_the_newest_errand_of_a_kind_and_token_wins_and_the_others_stay():
+    with closing(FeedOrders()) as orders:
+        orders.ask(Errand.RESUBSCRIBE, "11", "old")
+        orders.ask(Errand.SAMPLE, "11", "check")
+        orders.ask(Errand.RESUBSCRIBE, "12", "other")
+        orders.ask(Errand.RESUBSCRIBE, "11", "new")
+        assert sorted(errands(orders)) == [
+            (Errand.RESUBSCRIBE, "11", "new"), (Errand.RESUBSCRIBE, "12", "other"), (Errand.SAMPLE, "11", "check")]
+
+
+def test_errands_of_several_threads_are_all_there_and_none_twice():
+    with closing(FeedOrders()) as orders:
+        askers = [threading.Thread(target=lambda name=name: [orders.ask(Errand.SAMPLE, f"{name}-{n}", "") for n in range(500)])
+                  for name in range(4)]
+        for asker in askers:
+            asker.start()
+        taken = []
+        while any(asker.is_alive() for asker in askers):
+            taken += errands(orders)
+        taken += errands(orders)
+        assert len(taken) == len(set(taken)) == 2000
+
+
+def test_a_subscription_and_an_errand_do_not_replace_each_other():
+    with closing(FeedOrders()) as orders:
+        orders.put(NOTHING)
+        orders.ask(Errand.RECONNECT, "", "why")
+        assert orders.take() is NOTHING and len(errands(orders)) == 1
+
+
+def test_an_errand_for_a_feed_that_has_ended_is_not_an_error_of_the_sender():
+    orders = FeedOrders()
+    orders.close()
+    orders.ask(Errand.RECONNECT, "", "why")
+    assert len(errands(orders)) == 1

@@ -13,7 +13,7 @@ from trader.handoff.inbox import ExecutorInbox
 from trader.handoff.orders import FeedOrders, Subscription
 from trader.markets.role import MarketsRole
 from trader.markets.settings import MarketSettings
-from trader.model.event import MarketChange
+from trader.model.event import MarketChange, MarketResolved
 from trader.model.market import LiveMarket, Market
 from trader.testing.manual_clock import ManualClock
 
@@ -33,6 +33,7 @@ class Listing:
     def __init__(self, markets, clock) -> None:
         self.markets, self._clock = list(markets), clock
         self.listed_from_ms, self.error, self.asked, self.closed = {}, None, 0, False
+        self.winners, self.asked_winner = {}, []
 
     def windows(self, series_id, now_ms):
         self.asked += 1
@@ -44,6 +45,10 @@ class Listing:
         self.asked += 1
         return next((m for m in self.markets if m.slug == slug), None)
 
+    def winner(self, market):
+        self.asked_winner.append(market.slug)
+        return self.winners.get(market.slug)
+
     def close(self):
         self.closed = True
 
@@ -52,6 +57,7 @@ class Desk:
     def __init__(self, markets, **settings) -> None:
         self.clock = ManualClock(wall_start_ms=START_MS)
         self.listing, self.live, self.inbox = Listing(markets, self.clock), SnapshotCache("live"), ExecutorInbox()
+        self.resolved = []
         self.feeds, self.finished, parked = (FeedOrders(), FeedOrders()), [], threading.Event()
         parked.set()
         self.role = MarketsRole(MarketSettings(**settings), self.listing, live=self.live, feeds=self.feeds, inbox=self.inbox,
@@ -71,8 +77,10 @@ class Desk:
         """What the executor was told since the last look: slugs, None for no window."""
         events = []
         while (letter := self.inbox.get(0)) is not None:
-            assert isinstance(letter.event, MarketChange)
-            events.append(letter.event.market and letter.event.market.slug)
+            if isinstance(letter.event, MarketChange):
+                events.append(letter.event.market and letter.event.market.slug)
+            else:
+                self.resolved.append(letter.event)
         return events
 
     def close(self):
@@ -290,3 +298,30 @@ def test_stopping_closes_the_discovery(desk_of):
     desk = desk_of([])
     desk.role.on_stop()
     assert desk.listing.closed
+
+
+def test_a_window_that_closed_is_asked_for_its_outcome_until_there_is_one():
+    desk = Desk([window(0), window(1), window(2)])
+    desk.step()
+    desk.run(window(0).close_ms + 500, 250)
+    assert desk.listing.asked_winner == []
+    desk.run(window(0).close_ms + 10_000, 250)
+    assert set(desk.listing.asked_winner) == {"hour-0"} and 2 <= len(desk.listing.asked_winner) <= 4
+    desk.listing.winners["hour-0"] = "1"
+    desk.run(window(0).close_ms + 40_000, 250)
+    desk.changes()
+    assert desk.resolved == [MarketResolved("0x0", "1")]
+    asked = len(desk.listing.asked_winner)
+    desk.run(window(0).close_ms + 600_000, 1000)
+    assert len(desk.listing.asked_winner) == asked
+    desk.close()
+
+
+def test_no_outcome_is_asked_for_just_before_a_switch():
+    desk = Desk([window(0), window(1), window(2)])
+    desk.step()
+    desk.run(window(1).close_ms - 11_000, 1000)
+    before = len(desk.listing.asked_winner)
+    desk.run(window(1).close_ms - 250, 250)
+    assert len(desk.listing.asked_winner) == before > 0
+    desk.close()

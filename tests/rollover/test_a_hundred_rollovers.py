@@ -52,7 +52,8 @@ FLAT_BEFORE_CLOSE_MS = HOUR_MS // 120 - 50       # stop_fraction, and one tick t
 NOTICED_MS = 120_000         # the listing is read every half minute, and believed the second time
 NEW_YORK = ZoneInfo("America/New_York")
 # Seconds after the open at which the world is looked at: dense where things happen, sparse between.
-MOMENTS_S = (0, 0.05, 0.3, 1, 1.05, 2, 5, 10, 30, 60, 300, 600, 900, 1200, 1500, 1800, 1831, 1862, 1893, 1921, 2100, 2400, 2700, 3000, 3290, 3300, 3301, 3400,
+MOMENTS_S = (0, 0.05, 0.3, 1, 1.05, 2, 5, 10, 30, 60, 300, 600, 900, 1200, 1500, 1800, 1831, 1862, 1893, 1921, 2100, 2400, 2700, 3000,
+             3290, 3300, 3301, 3400,
              3539, 3540, 3541, 3560, 3569, 3570, 3570.05, 3571, 3580, 3595, 3599, 3599.95)
 
 

@@ -53,10 +53,26 @@ class Ledger:
         account.deposited_micro += cash_micro
         account.cash_micro += cash_micro
 
-    def charge_fee(self, account: Account, fee_micro: int) -> None:
-        """Only the fee box's half; the money itself leaves with the payment that it belongs to."""
-        account.fees_paid_micro += fee_micro
+    def charge_fee(self, account_id: str, fee_micro: int) -> None:
+        """Only the fee box's half; the money itself leaves with the payment that it belongs to. Negative gives it back."""
+        self.accounts[account_id].fees_paid_micro += fee_micro
         self.fees_micro += fee_micro
+
+    def add(self, account_id: str, token: Token | None, amount_micro: int) -> None:
+        """Money (`token` None) or tokens that are there to be used; negative takes them."""
+        account = self.accounts[account_id]
+        if token is None:
+            account.cash_micro += amount_micro
+        else:
+            account.tokens_micro[token] += amount_micro
+
+    def expect(self, account_id: str, token: Token | None, amount_micro: int) -> None:
+        """What is on its way."""
+        account = self.accounts[account_id]
+        if token is None:
+            account.incoming_cash_micro += amount_micro
+        else:
+            account.incoming_tokens_micro[token] += amount_micro
 
     def redeem(self, condition_id: str, winner: int) -> None:
         """Pays 1.00 for each settled winning token and nothing for the others. Repeatable: late tokens pay when they arrive."""

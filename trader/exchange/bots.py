@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from trader.exchange.orders import MarketSpec, NewOrder, OrderType, Outcome, Side
@@ -20,8 +21,6 @@ from trader.model.units import BP_PER_CENT, BP_PER_DOLLAR, MICRO, complement_bp,
 BOT_CASH_MICRO = 1_000_000_000 * MICRO      # deep pockets: a bot must never be what is missing
 _LOWEST_BP, _HIGHEST_BP = 2 * BP_PER_CENT, BP_PER_DOLLAR - 2 * BP_PER_CENT
 _ADDRESS = "0x" + "0" * 40
-
-_order_numbers = itertools.count(1)
 
 
 class Quotable(NamedTuple):
@@ -35,8 +34,8 @@ class Quotable(NamedTuple):
 class Maker:
     """Keeps `levels` bids a token around its opinion of the fair price, moving only what is out of place."""
 
-    def __init__(self, settings: MakerSettings, venue: Venue, rng: random.Random) -> None:
-        self._settings, self._venue, self._rng = settings, venue, rng
+    def __init__(self, settings: MakerSettings, venue: Venue, rng: random.Random, numbers: Iterator[int]) -> None:
+        self._settings, self._venue, self._rng, self._numbers = settings, venue, rng, numbers
         self._due_ms = 0
         self._quotes: dict[str, dict[tuple[Outcome, int], tuple[str, int]]] = {}    # market → (token, level) → (id, price_bp)
         venue.open_account(settings.name, cash_micro=BOT_CASH_MICRO, internal=True)
@@ -78,7 +77,7 @@ class Maker:
     def _bid(self, spec: MarketSpec, outcome: Outcome, price_bp: int) -> str:
         """The id of the new order. One that is refused is not held at the next look, and is tried again then."""
         size_micro = self._rng.randint(*self._settings.size) * MICRO
-        new = _order(self._settings.name, spec, outcome, Side.BUY, price_bp, size_micro)._replace(post_only=True)
+        new = _order(next(self._numbers), self._settings.name, spec, outcome, Side.BUY, price_bp, size_micro)._replace(post_only=True)
         _place(self._venue, new)
         return new.order_id
 
@@ -86,8 +85,8 @@ class Maker:
 class Taker:
     """Comes at random times and takes the best price: any within reach of the fair price, or only one that is wrong by an edge."""
 
-    def __init__(self, settings: TakerSettings, venue: Venue, rng: random.Random) -> None:
-        self._settings, self._venue, self._rng = settings, venue, rng
+    def __init__(self, settings: TakerSettings, venue: Venue, rng: random.Random, numbers: Iterator[int]) -> None:
+        self._settings, self._venue, self._rng, self._numbers = settings, venue, rng, numbers
         self._due_ms = 0.0
         venue.open_account(settings.name, cash_micro=BOT_CASH_MICRO, internal=True)
 
@@ -110,26 +109,28 @@ class Taker:
         size_micro = self._rng.randint(*self._settings.size) * MICRO
         held_micro = self._venue.free_tokens_micro(self._settings.name, spec.condition_id, outcome.other)
         if held_micro >= size_micro and self._rng.random() < 0.5:
-            new = _order(self._settings.name, spec, outcome.other, Side.SELL, complement_bp(limit_bp), size_micro)
+            new = _order(next(self._numbers), self._settings.name, spec, outcome.other, Side.SELL, complement_bp(limit_bp), size_micro)
         else:
-            new = _order(self._settings.name, spec, outcome, Side.BUY, limit_bp, size_micro)
+            new = _order(next(self._numbers), self._settings.name, spec, outcome, Side.BUY, limit_bp, size_micro)
         _place(self._venue, new._replace(order_type=OrderType.FAK))
 
 
 class Crowd:
     """The whole population."""
 
-    def __init__(self, population: Population, venue: Venue, rng: random.Random) -> None:
-        self._bots: list[Maker | Taker] = [Maker(maker, venue, rng) for maker in population.makers]
-        self._bots += [Taker(taker, venue, rng) for taker in population.takers]
+    def __init__(self, population: Population, venue: Venue, rng: random.Random, *, first_order: int) -> None:
+        """`first_order`: where the numbers of their orders begin, so that no two lives of one exchange share any."""
+        numbers = itertools.count(first_order)
+        self._bots: list[Maker | Taker] = [Maker(maker, venue, rng, numbers) for maker in population.makers]
+        self._bots += [Taker(taker, venue, rng, numbers) for taker in population.takers]
 
     def step(self, markets: list[Quotable], now_ms: int) -> None:
         for bot in self._bots:
             bot.step(markets, now_ms)
 
 
-def _order(name: str, spec: MarketSpec, outcome: Outcome, side: Side, price_bp: int, size_micro: int) -> NewOrder:
-    return NewOrder(f"0x{next(_order_numbers):064x}", name, "", _ADDRESS, spec, outcome, side, price_bp, size_micro)
+def _order(number: int, name: str, spec: MarketSpec, outcome: Outcome, side: Side, price_bp: int, size_micro: int) -> NewOrder:
+    return NewOrder(f"0x{number:064x}", name, "", _ADDRESS, spec, outcome, side, price_bp, size_micro)
 
 
 def _place(venue: Venue, new: NewOrder) -> None:

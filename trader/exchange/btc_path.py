@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 from trader.exchange.population import PriceSettings
 
@@ -24,6 +25,14 @@ class BtcPath:
         """The next price in cents. Drift-free, so that the price itself is a fair bet."""
         self._log_price += self._rng.gauss(0.0, self._step_volatility) - self._step_volatility**2 / 2
         return self.price_cents
+
+    def state(self) -> list[Any]:
+        """Everything that the next steps depend on, as JSON values."""
+        return [self._log_price, self._rng.getstate()]
+
+    def restore(self, state: list[Any]) -> None:
+        self._log_price, (version, internal, gauss_next) = state
+        self._rng.setstate((version, tuple(internal), gauss_next))
 
     @property
     def price_cents(self) -> int:

@@ -10,7 +10,7 @@ import base64
 import hmac
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -31,9 +31,11 @@ class ApiKey(NamedTuple):
 
 
 class KeyRing:
-    """All API keys. Shared by the REST workers and the publisher."""
+    """All API keys. Shared by the REST workers and the publisher. `record` keeps what must survive a kill (`memory`)."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, record: Callable[..., None] = lambda *row: None) -> None:
+        self._record = record
+        self._made: dict[str, tuple[str, int]] = {}     # key → (address, nonce): all that a key is made of, but for the seed
         self._root = sha256(f"embedded exchange {seed}".encode()).digest()
         self._keys: dict[str, ApiKey] = {}
         self._lock = threading.Lock()
@@ -43,8 +45,22 @@ class KeyRing:
         with self._lock:
             if api_key.key in self._keys:
                 raise Refusal("Could not create api key")
-            self._keys[api_key.key] = api_key
+            self._add(api_key, nonce)
+            self._record("key", address, nonce)
         return api_key
+
+    def restore(self, address: str, nonce: int) -> None:
+        """A key of a former life of this exchange."""
+        with self._lock:
+            self._add(self._derive(address, nonce), nonce)
+
+    def made(self) -> list[tuple[str, int]]:
+        with self._lock:
+            return list(self._made.values())
+
+    def _add(self, api_key: ApiKey, nonce: int) -> None:
+        self._keys[api_key.key] = api_key
+        self._made[api_key.key] = (api_key.address, nonce)
 
     def derived(self, address: str, nonce: int) -> ApiKey:
         api_key = self._derive(address, nonce)

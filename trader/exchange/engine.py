@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
+from typing import NamedTuple
 
 from trader.exchange import admission, refusal
-from trader.exchange.accounts import Account, Ledger
+from trader.exchange.accounts import Ledger
 from trader.exchange.events import BookChanged, Event, LevelChange, OrderChange, OrderChanged, TradeChanged
 from trader.exchange.fills import Fill, collateral_change_micro, priced
 from trader.exchange.market import Market
 from trader.exchange.orders import (
+    Fate,
     MakerLeg,
     MarketSpec,
     NewOrder,
@@ -30,8 +32,15 @@ from trader.exchange.orders import (
 )
 from trader.exchange.records import Records
 from trader.exchange.refusal import Refusal
-from trader.exchange.settlement import Credit, Settlement
+from trader.exchange.settlement import Movement, Swap, Settlement
 from trader.model.units import notional_micro
+
+
+class Stamp(NamedTuple):
+    """What a new trade gets from outside: its id, and how its settlement will go. A replay gives the same again."""
+
+    trade_id: str
+    fate: Fate = Fate.SETTLES
 
 
 class Engine:
@@ -43,7 +52,7 @@ class Engine:
         self.open_orders: defaultdict[str, dict[str, Order]] = defaultdict(dict)    # by account, then by order id
         self.records = Records()
         self.events: list[Event] = []
-        self._settlement = Settlement(self.ledger, settle_ms)
+        self.settlement = Settlement(self.ledger, settle_ms)
         self._new_trade_id = new_trade_id
 
     def list_market(self, spec: MarketSpec, now_ms: int) -> Market:
@@ -52,8 +61,8 @@ class Engine:
 
     # orders ----------------------------------------------------------------------------------------------------------
 
-    def place(self, new: NewOrder, now_ms: int) -> Placed:
-        """Matches and rests `new`, or raises Refusal and changes nothing."""
+    def place(self, new: NewOrder, now_ms: int, stamp: Callable[[NewOrder, list[Fill]], Stamp] | None = None) -> Placed:
+        """Matches and rests `new`, or raises Refusal and changes nothing. `stamp` is asked once a trade."""
         market = self._admit(new, now_ms)
         matches = market.book.matches(book_side(new.outcome, new.side), yes_bp(new.outcome, new.price_bp), new.size_micro)
         fills = priced(new, matches)
@@ -64,7 +73,7 @@ class Engine:
         account.placed += 1
         self.records.orders[new.order_id] = order
         self._tell(order, OrderChange.PLACEMENT, now_ms)
-        trades = self._execute(order, market, fills, now_ms)
+        trades = self._execute(order, market, fills, now_ms, stamp or self._stamp)
         self._rest_or_finish(order, market, now_ms)
         self._tell_book(order, market, trades, fills, now_ms)
         return Placed(order.state(), tuple(trades))
@@ -92,15 +101,18 @@ class Engine:
         self._tell(order, OrderChange.CANCELLATION, now_ms)
         self._tell_level(order, market, now_ms)
 
-    def advance(self, now_ms: int) -> None:
-        """Settles what is due and expires GTD orders."""
-        for trade in self._settlement.advance(now_ms):
+    def advance(self, now_ms: int) -> bool:
+        """Settles what is due and expires GTD orders. False when nothing was."""
+        moved = self.settlement.advance(now_ms)
+        for trade in moved:
             self._record(trade)
             winner = self.markets[trade.spec.condition_id].winner
             if winner is not None:
                 self.ledger.redeem(trade.spec.condition_id, winner)      # these tokens arrived after the resolution
-        for order in self._open(lambda order: (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms):
+        dead = self._open(lambda order: (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms)
+        for order in dead:
             self.finish(order, OrderStatus.EXPIRED, now_ms)
+        return bool(moved or dead)
 
     # markets ---------------------------------------------------------------------------------------------------------
 
@@ -122,6 +134,16 @@ class Engine:
     def _open(self, fits: Callable[[Order], bool]) -> list[Order]:
         return [order for orders in self.open_orders.values() for order in orders.values() if fits(order)]
 
+    def restore(self, order: Order) -> None:
+        """Puts back an order of a former life, finished or open; in the order of placement, which is time priority."""
+        self.records.orders[order.new.order_id] = order
+        if order.status is not OrderStatus.LIVE:
+            self.records.finished(order, keep=True)
+            return
+        self.markets[order.new.condition_id].book.add(order)
+        self.open_orders[order.new.account_id][order.new.order_id] = order
+        self._reserve(order, +1)
+
     # inside ----------------------------------------------------------------------------------------------------------
 
     def _admit(self, new: NewOrder, now_ms: int) -> Market:
@@ -133,41 +155,39 @@ class Engine:
         admission.check_terms(new, market, now_ms)
         return market
 
-    def _execute(self, taker: Order, market: Market, fills: list[Fill], now_ms: int) -> list[Trade]:
+    def _stamp(self, taker: NewOrder, fills: list[Fill]) -> Stamp:
+        return Stamp(self._new_trade_id())
+
+    def _execute(self, taker: Order, market: Market, fills: list[Fill], now_ms: int,
+                 stamp: Callable[[NewOrder, list[Fill]], Stamp]) -> list[Trade]:
         """One trade for each price level that the taker reaches."""
         trades = []
         for price_bp, group in groupby(fills, key=lambda fill: fill.price_bp):
-            trade = self._trade(taker, market, price_bp, list(group), now_ms)
+            taken = list(group)
+            trade = _trade(stamp(taker.new, taken), taker.new, price_bp, taken, now_ms)
+            self._settle(trade, taker, market, taken)
             self._record(trade)
             trades.append(trade)
         for order in [*(fill.maker for fill in fills), taker] if fills else []:
             self._tell(order, OrderChange.UPDATE, now_ms)
         return trades
 
-    def _trade(self, taker: Order, market: Market, price_bp: int, fills: list[Fill], now_ms: int) -> Trade:
-        trade = _trade(self._new_trade_id(), taker.new, price_bp, fills, now_ms)
-        credits: list[Credit] = []
+    def _settle(self, trade: Trade, taker: Order, market: Market, fills: list[Fill]) -> None:
+        """Takes what is paid, sends what is received on its way, and marks both sides' orders."""
+        locked_micro = 0
+        swaps: list[Swap] = []
         for fill in fills:
-            credits += self._exchange(taker.new, fill)
+            self._reserve(fill.maker, -1)
+            swaps += _swaps(taker.new, fill)
+            locked_micro += collateral_change_micro(taker.new.side, fill.maker.new.side, fill.size_micro)
             self._matched(fill.maker, market, fill.size_micro, trade.trade_id)
-        self._settlement.accept(trade, tuple(credits))
+        self.settlement.accept(Movement(trade, tuple(swaps), locked_micro))
         taker.matched_micro += trade.size_micro
         taker.trade_ids.append(trade.trade_id)
         if not taker.open_micro:
             taker.status = OrderStatus.MATCHED
         self.ledger.accounts[taker.new.account_id].fills += 1
-        market.last_trade_bp = yes_bp(taker.new.outcome, price_bp)
-        return trade
-
-    def _exchange(self, taker: NewOrder, fill: Fill) -> list[Credit]:
-        """What is paid leaves now; what is received is on its way. The fee adds to a cost and comes out of proceeds."""
-        maker, accounts = fill.maker.new, self.ledger.accounts
-        self._reserve(fill.maker, -1)
-        self.ledger.locked_micro[taker.condition_id] += collateral_change_micro(taker.side, maker.side, fill.size_micro)
-        self.ledger.charge_fee(accounts[taker.account_id], fill.fee_micro)
-        money_micro = fill.taker_money_micro + (fill.fee_micro if taker.side is Side.BUY else -fill.fee_micro)
-        return [_deliver(accounts[taker.account_id], taker, fill.size_micro, money_micro),
-                _deliver(accounts[maker.account_id], maker, fill.size_micro, fill.maker_money_micro)]
+        market.last_trade_bp = yes_bp(taker.new.outcome, trade.price_bp)
 
     def _matched(self, maker: Order, market: Market, size_micro: int, trade_id: str) -> None:
         market.book.shrink(maker, size_micro)
@@ -238,19 +258,25 @@ class Engine:
             self.events.append(BookChanged(market.spec, levels, trades, now_ms))
 
 
-def _deliver(account: Account, new: NewOrder, size_micro: int, money_micro: int) -> Credit:
-    """Takes the paid side at once and returns the other as a credit."""
+def _swaps(taker: NewOrder, fill: Fill) -> list[Swap]:
+    """Both sides of one fill. The taker's fee adds to a cost and comes out of proceeds."""
+    maker = fill.maker.new
+    money_micro = fill.taker_money_micro + (fill.fee_micro if taker.side is Side.BUY else -fill.fee_micro)
+    return [_swap(taker, fill.size_micro, money_micro), _swap(maker, fill.size_micro, fill.maker_money_micro)]
+
+
+def _swap(new: NewOrder, size_micro: int, money_micro: int) -> Swap:
+    token = (new.condition_id, int(new.outcome))
     if new.side is Side.BUY:
-        account.cash_micro -= money_micro
-        return Credit(account.account_id, (new.condition_id, new.outcome), size_micro)
-    account.tokens_micro[new.condition_id, new.outcome] -= size_micro
-    return Credit(account.account_id, None, money_micro)
+        return Swap(new.account_id, None, money_micro, token, size_micro)
+    return Swap(new.account_id, token, size_micro, None, money_micro)
 
 
-def _trade(trade_id: str, taker: NewOrder, price_bp: int, fills: list[Fill], now_ms: int) -> Trade:
+def _trade(stamp: Stamp, taker: NewOrder, price_bp: int, fills: list[Fill], now_ms: int) -> Trade:
     return Trade(
-        trade_id, taker.spec, taker.order_id, taker.owner, taker.account_id, taker.maker_address, taker.outcome, taker.side, price_bp,
-        sum(fill.size_micro for fill in fills), sum(fill.fee_micro for fill in fills), tuple(map(_leg, fills)), now_ms, now_ms,
+        stamp.trade_id, taker.spec, taker.order_id, taker.owner, taker.account_id, taker.maker_address, taker.outcome, taker.side,
+        price_bp, sum(fill.size_micro for fill in fills), sum(fill.fee_micro for fill in fills), tuple(map(_leg, fills)), now_ms, now_ms,
+        fate=stamp.fate,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from trader.exchange.market import BookView
 from trader.exchange.orders import MarketSpec, OrderState, Side, Trade
 
 
@@ -23,6 +24,12 @@ class BookChanged(NamedTuple):
     levels: tuple[LevelChange, ...]
     trades: tuple[Trade, ...]
     at_ms: int
+
+
+class BookRestored(NamedTuple):
+    """A whole book at once: one of a former life, after a restart."""
+
+    view: BookView
 
 
 class OrderChange(StrEnum):
@@ -56,4 +63,4 @@ class MarketResolved(NamedTuple):
     at_ms: int
 
 
-Event = BookChanged | OrderChanged | TradeChanged | MarketListed | MarketResolved
+Event = BookChanged | BookRestored | OrderChanged | TradeChanged | MarketListed | MarketResolved

@@ -25,6 +25,20 @@ class Heartbeats:
         self._last[api_key] = (new_id, now_ms)
         return new_id
 
+    def beats(self) -> list[tuple[str, str, int]]:
+        """(API key, id to be shown next, time of the last beat)."""
+        return [(api_key, *last) for api_key, last in self._last.items()]
+
+    def restore(self, api_key: str, heartbeat_id: str, beat_ms: int) -> None:
+        self._last[api_key] = (heartbeat_id, beat_ms)
+
+    def forget(self, api_key: str) -> None:
+        self._last.pop(api_key, None)
+
+    def forgive(self, now_ms: int) -> None:
+        """After an outage of the exchange: nobody could beat while it was down, so every silence starts again."""
+        self._last = {api_key: (heartbeat_id, now_ms) for api_key, (heartbeat_id, _) in self._last.items()}
+
     def expired(self, now_ms: int) -> list[str]:
         """API keys whose time is up; each is named once and forgotten."""
         silent = [key for key, (_, beat_ms) in self._last.items() if now_ms - beat_ms >= SILENCE_LIMIT_MS]

@@ -21,7 +21,9 @@ from waitress.server import TcpWSGIServer, create_server
 from waitress.wasyncore import close_all
 
 from trader.exchange.credentials import ApiKey, KeyRing, verify_l1
+from trader.exchange.faults import FaultBoard
 from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
+from trader.exchange.rest_faults import answer_is_lost, before_answer
 from trader.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -66,26 +68,34 @@ class Doorman:
 class Application:
     """The WSGI callable. Stateless but for its table, so every worker may run it at once."""
 
-    def __init__(self, routes: Routes) -> None:
-        self._routes = routes
+    def __init__(self, routes: Routes, faults: FaultBoard | None = None) -> None:
+        self._routes, self._faults = routes, faults
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, answer = self.answer(_request(environ))
+        request = _request(environ)
+        status, answer, extra = self._answer(request)
+        if self._faults and answer_is_lost(self._faults, request.method, request.path):
+            raise ConnectionAbortedError("fault on order: the answer is lost")     # waitress closes without a word on an OSError
         body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *extra.items()]
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 
     def answer(self, request: Request) -> tuple[int, Any]:
         """(status, body) of one request; tests call this without a server."""
+        return self._answer(request)[:2]
+
+    def _answer(self, request: Request) -> tuple[int, Any, dict[str, str]]:
         handler, argument = self._find(request.method, request.path)
         try:
-            return 200, handler(request._replace(argument=argument))
+            if self._faults:
+                before_answer(self._faults, request.method, request.path, request.body)
+            return 200, handler(request._replace(argument=argument)), {}
         except Refusal as refused:
-            return refused.status, refused.body
+            return refused.status, refused.body, refused.headers
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            return 500, {"error": "internal error of the embedded exchange; its log has the traceback"}
+            return 500, {"error": "internal error of the embedded exchange; its log has the traceback"}, {}
 
     def _find(self, method: str, path: str) -> tuple[Handler, str]:
         exact = self._routes.get((method, path))
@@ -119,7 +129,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 class RestServer:
     def __init__(self, host: str, port: int, application: Application) -> None:
-        self._server: TcpWSGIServer = create_server(application, host=host, port=port, threads=WORKERS, ident=None)
+        self._server: TcpWSGIServer = create_server(application, host=host, port=port, threads=WORKERS, ident=None,
+                                                   log_socket_errors=False)
         self._server.channel_class = _Channel
         self._thread = threading.Thread(target=self._server.run, name="rest-io", daemon=True)
 

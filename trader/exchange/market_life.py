@@ -1,7 +1,8 @@
 """Thread `market-life`: makes the exchange a living market. Steps the price, rolls the windows, settles, lets the bots trade.
 
 One cycle every `step_ms`. Everything random comes from one seed; a cycle that runs late makes up the price steps that it
-missed, so that volatility does not depend on how busy the machine is. REST workers read `now()`, a snapshot that is replaced
+missed, so that volatility does not depend on how busy the machine is. The same makes up for an outage: an exchange that comes
+back after a kill takes every step that it missed, and decides the windows that ended meanwhile. REST workers read `now()`, a snapshot that is replaced
 as a whole and never changed.
 """
 
@@ -16,9 +17,11 @@ from trader.exchange.bots import Crowd, Quotable
 from trader.exchange.btc_path import BtcPath, up_probability
 from trader.exchange.candles import Candle, opened
 from trader.exchange.events import MarketListed, MarketResolved
+from trader.exchange.faults import FaultBoard, Kind
 from trader.exchange.orders import Outcome
 from trader.exchange.population import Population
 from trader.exchange.publisher import Letter
+from trader.exchange.state_file import Row
 from trader.exchange.stream_binance import AggTrade, BookTicker, KlineTick
 from trader.exchange.venue import Venue
 from trader.exchange.windows import LISTED_AHEAD, Series, Window
@@ -45,12 +48,15 @@ Calendars = Callable[[], Calendar]       # how a REST worker asks for the newest
 
 class MarketLife:
     def __init__(self, clock: Clock, venue: Venue, publish: Callable[[Letter], None], series: Series, population: Population, *,
-                 seed: int, speed: float) -> None:
+                 seed: int, speed: float, faults: FaultBoard | None = None, memory: Row | None = None,
+                 each_step: Callable[[], None] = lambda: None) -> None:
+        """`memory`: the `state` of a former life, to go on from. `each_step`: what else must happen many times a second."""
         self._clock, self._venue, self._publish, self._series = clock, venue, publish, series
         self._settings = population.price
         self._path = BtcPath(population.price, random.Random(seed), speed)
         self._rng = random.Random(seed + 1)
-        self._crowd = Crowd(population, venue, random.Random(seed + 2))
+        self._crowd = Crowd(population, venue, random.Random(seed + 2), first_order=clock.wall_ms() << 24)
+        self._faults, self._each_step = faults or FaultBoard(clock), each_step
         self._kline_ms = max(_LEAST_KLINE_MS, self._settings.kline_every_ms / speed)
         self._steps = self._agg_trades = 0
         self._kline_due_ms = 0.0
@@ -59,9 +65,25 @@ class MarketLife:
         self._windows: list[Window] = []
         self._winners: dict[int, Outcome] = {}
         self._candles: list[Candle] = []
-        first = series.window(0, clock.wall_ms())
-        self._origin_ms = first.opens_ms
-        self._open(first)
+        self._origin_ms = series.window(0, 0).opens_ms
+        if memory is None:
+            self._open(0)
+        else:
+            self._resume(*memory)
+
+    def _resume(self, steps: int, path: Row, candles: list[Row], winners: list[int]) -> None:
+        self._steps = self._agg_trades = steps
+        self._path.restore(path)
+        self._candles = [Candle(*candle) for candle in candles]
+        self._winners = {number: Outcome(winner) for number, winner in enumerate(winners)}
+        self._list_up_to(len(winners) + LISTED_AHEAD)
+        self._venue.resume()
+        self._take_missed_steps(self._clock.wall_ms())
+        self._show()
+
+    def state(self) -> Row:
+        """All that the next steps depend on, as JSON values. On thread `market-life`."""
+        return [self._steps, self._path.state(), [list(candle) for candle in self._candles], list(self._winners.values())]
 
     def now(self) -> Calendar:
         return self._calendar
@@ -86,13 +108,19 @@ class MarketLife:
 
     def step(self) -> None:
         now_ms = self._clock.wall_ms()
+        self._take_missed_steps(now_ms)
+        if self._faults.strike("life", Kind.CLOSE_EARLY):
+            self._venue.close_market(self._windows[len(self._winners)].spec.condition_id)
+        self._publish_price(now_ms)
+        self._venue.run_deadlines()
+        self._crowd.step(self._quotable(now_ms), now_ms)
+        self._each_step()
+
+    def _take_missed_steps(self, now_ms: int) -> None:
         due_steps = (now_ms - self._origin_ms) // self._settings.step_ms
         while self._steps < due_steps:
             self._steps += 1
             self._move_price(self._origin_ms + self._steps * self._settings.step_ms)
-        self._publish_price(now_ms)
-        self._venue.run_deadlines()
-        self._crowd.step(self._quotable(now_ms), now_ms)
 
     def _move_price(self, step_ms: int) -> None:
         """One step of nature. A window ends at the first step at or after its close, and the next one opens at that price."""
@@ -106,22 +134,31 @@ class MarketLife:
         self._candles[-1] = candle
         winner = Outcome.YES if candle.close_cents >= candle.open_cents else Outcome.NO
         self._publish(KlineTick(candle, self._clock.wall_ms()))
-        with self._venue.engine() as (engine, now_ms):
-            engine.close_market(over.spec.condition_id, now_ms)
-            engine.resolve_market(over.spec.condition_id, winner)
+        self._venue.close_market(over.spec.condition_id)
+        self._venue.resolve_market(over.spec.condition_id, winner)
         self._publish(MarketResolved(over.spec, winner, self._clock.wall_ms()))
         self._winners[index] = winner
-        self._open(self._windows[index + 1])
+        self._open(index + 1)
 
-    def _open(self, window: Window) -> None:
-        """Starts the candle of `window` and lists as many windows ahead as there must be."""
+    def _open(self, number: int) -> None:
+        """Starts the candle of this window and lists as many windows ahead as there must be."""
+        self._list_up_to(number + LISTED_AHEAD)
+        window = self._windows[number]
         self._candles = [*self._candles[-_KEPT_CANDLES:], opened(window.opens_ms, window.closes_ms, self._path.price_cents)]
         self._kline_due_ms = 0.0
-        while len(self._windows) <= window.number + LISTED_AHEAD:
-            listed = self._series.window(len(self._windows), self._clock.wall_ms())
+        self._show()
+
+    def _list_up_to(self, last: int) -> None:
+        """One that a former life has listed keeps its time of listing; one that is over is only remembered."""
+        for number in range(len(self._windows), last + 1):
+            known = self._venue.market_terms(self._series.window(number, 0).spec.condition_id)
+            listed = self._series.window(number, known[2] if known else self._clock.wall_ms())
             self._windows.append(listed)
-            self._publish(MarketListed(listed.spec, listed.slug, listed.question, listed.listed_ms))
-            self._venue.list_market(listed.spec)
+            if number not in self._winners:
+                self._publish(MarketListed(listed.spec, listed.slug, listed.question, listed.listed_ms))
+            self._venue.list_market(listed.spec, number)
+
+    def _show(self) -> None:
         self._calendar = Calendar(tuple(self._windows), dict(self._winners), tuple(self._candles), self._ticker())
 
     def _publish_price(self, now_ms: int) -> None:

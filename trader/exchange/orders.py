@@ -49,6 +49,16 @@ class TradeStatus(StrEnum):
     MATCHED = "MATCHED"
     MINED = "MINED"
     CONFIRMED = "CONFIRMED"
+    RETRYING = "RETRYING"
+    FAILED = "FAILED"
+
+
+class Fate(StrEnum):
+    """How a trade's settlement will go; decided when it is matched."""
+
+    SETTLES = "settles"     # MATCHED → MINED → CONFIRMED
+    RETRIES = "retries"     # MATCHED → RETRYING → MINED → CONFIRMED
+    FAILS = "fails"         # MATCHED → RETRYING → FAILED, and everything that it moved goes back
 
 
 class MarketSpec(NamedTuple):
@@ -170,6 +180,7 @@ class Trade(NamedTuple):
     updated_ms: int
     status: TradeStatus = TradeStatus.MATCHED
     transaction_hash: str = ""
+    fate: Fate = Fate.SETTLES
 
     @property
     def token_id(self) -> str:

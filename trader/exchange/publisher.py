@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 
-from trader.exchange.events import BookChanged, Event, MarketListed, MarketResolved, OrderChanged, TradeChanged
+from trader.exchange.events import BookChanged, BookRestored, Event, MarketListed, MarketResolved, OrderChanged, TradeChanged
 from trader.exchange.stream_binance import AggTrade, BinanceStream, BinanceSubscribe, BinanceUnsubscribe, BookTicker, KlineTick
 from trader.exchange.stream_market import MarketStream, MarketSubscribe, MarketUnsubscribe
 from trader.exchange.stream_user import UserStream, UserSubscribe, UserUnsubscribe
@@ -29,6 +29,7 @@ class Publisher:
         self._inbox: queue.SimpleQueue[Letter | None] = queue.SimpleQueue()
         self._handlers = {
             BookChanged: market.book_changed,
+            BookRestored: market.book_restored,
             MarketListed: market.market_listed,
             MarketResolved: market.market_resolved,
             MarketSubscribe: market.subscribe,

@@ -27,4 +27,5 @@ class Refusal(Exception):
     def __init__(self, text: str, *, status: int = 400, **extra: Any) -> None:
         super().__init__(text)
         self.status = status
+        self.headers: dict[str, str] = {}
         self.body: dict[str, Any] = {"error": text, **extra}

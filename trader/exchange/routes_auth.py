@@ -37,11 +37,10 @@ class AuthRoutes:
         return "OK"
 
     def create(self, request: Request) -> Any:
-        """The first sight of a wallet also opens and funds its account."""
+        """The first sight of a wallet also opens and funds its account; first, so that no key is ever without one."""
         address, nonce = self._doorman.wallet(request)
-        api_key = self._keys.create(address, nonce)
         self._venue.open_account(address)
-        return _credentials(api_key)
+        return _credentials(self._keys.create(address, nonce))
 
     def derive(self, request: Request) -> Any:
         return _credentials(self._keys.derived(*self._doorman.wallet(request)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eth_utils.address import is_address, to_checksum_address
 
 from trader.exchange.accounts import Account
+from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.refusal import Refusal
@@ -14,14 +15,23 @@ from trader.exchange.wire import Json, order_row, trade_row
 
 
 class ControlRoutes:
-    def __init__(self, venue: Venue, calendars: Calendars) -> None:
-        self._venue, self._calendar = venue, calendars
+    def __init__(self, venue: Venue, calendars: Calendars, faults: FaultBoard | None = None) -> None:
+        self._venue, self._calendar, self._faults = venue, calendars, faults
 
     def table(self) -> Routes:
-        return {
+        table: Routes = {
             ("GET", "/control/state"): self.state,
             ("GET", "/control/ledger"): self.ledger,
         }
+        if self._faults is not None:
+            faults = self._faults
+            table |= {
+                ("GET", "/control/faults"): lambda _: faults.rows(),
+                ("POST", "/control/faults"): lambda request: faults.add(request.json()),
+                ("DELETE", "/control/faults"): lambda _: faults.remove(),
+                ("DELETE", "/control/faults/"): lambda request: faults.remove(_number(request.argument)),
+            }
+        return table
 
     def state(self, _: Request) -> Json:
         """All accounts in one consistent moment."""
@@ -51,6 +61,12 @@ class ControlRoutes:
         mine = [trade for trade in trades if account_id in trade.account_ids()]
         return {**summary, "positions": positions, "orders": [order_row(order) for order in open_orders],
                 "trades": [trade_row(trade, "") for trade in mine]}
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise Refusal(f"fault {text!r}: its id is a number; GET /control/faults lists them.", status=404)
+    return int(text)
 
 
 def _summary(account: Account, open_orders: int) -> Json:

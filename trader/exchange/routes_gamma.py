@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from trader.exchange.faults import FaultBoard, Kind
 from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.orders import Outcome
@@ -20,8 +21,8 @@ MAX_PAGE = 100
 
 
 class GammaRoutes:
-    def __init__(self, calendars: Calendars, venue: Venue) -> None:
-        self._calendar, self._venue = calendars, venue
+    def __init__(self, calendars: Calendars, venue: Venue, faults: FaultBoard | None = None) -> None:
+        self._calendar, self._venue, self._faults = calendars, venue, faults
 
     def table(self) -> Routes:
         return {
@@ -36,7 +37,7 @@ class GammaRoutes:
         if "offset" in query:
             raise Refusal("offset is not supported by keyset pagination", status=422)
         limit = _integer(query.get("limit", "20"), "limit")
-        windows = [each for each in self._calendar().windows if self._fits(each, query)]
+        windows = [each for each in self._listed() if self._fits(each, query)]
         ascending = query.get("ascending", "true") == "true"
         ordered = windows if ascending else windows[::-1]
         if "after_cursor" in query:
@@ -54,6 +55,12 @@ class GammaRoutes:
     def market_by_slug(self, request: Request) -> Json:
         return self._market(self._by_slug(request.argument))
 
+    def _listed(self) -> tuple[Window, ...]:
+        """All windows; without those to come while a fault hides them."""
+        calendar = self._calendar()
+        hidden = self._faults is not None and self._faults.strike("gamma", Kind.NO_NEXT_WINDOW) is not None
+        return calendar.windows[:len(calendar.winners) + 1] if hidden else calendar.windows
+
     def _fits(self, window: Window, query: Any) -> bool:
         closed = window.number in self._calendar().winners
         return (query.get("series_id", SERIES_ID) == SERIES_ID
@@ -61,7 +68,7 @@ class GammaRoutes:
                 and ("end_date_min" not in query or window.closes_ms >= _wall_ms(query["end_date_min"])))
 
     def _by_slug(self, slug: str) -> Window:
-        for window in self._calendar().windows:
+        for window in self._listed():
             if window.slug == slug:
                 return window
         raise Refusal("slug not found", status=404)
@@ -79,6 +86,7 @@ class GammaRoutes:
         spec, winner = window.spec, self._calendar().winners.get(window.number)
         tokens = [spec.token_ids[outcome] for outcome in window.label_order]
         v2 = spec.version == "v2"
+        terms = self._venue.market_terms(spec.condition_id)
         return {
             "id": spec.gamma_id, "question": window.question, "conditionId": spec.condition_id, "slug": window.slug,
             "resolutionSource": "https://www.binance.com/en/trade/BTC_USDT",
@@ -86,7 +94,7 @@ class GammaRoutes:
             "outcomes": json.dumps([spec.outcome_names[outcome] for outcome in window.label_order]),     # lists as text, as there
             "outcomePrices": json.dumps(self._prices(window, winner)),
             "clobTokenIds": None if v2 else json.dumps(tokens), **({"positionIds": tokens} if v2 else {}),
-            "active": True, "closed": winner is not None, "archived": False, "acceptingOrders": winner is None,
+            "active": True, "closed": winner is not None, "archived": False, "acceptingOrders": terms is not None and terms[1],
             "enableOrderBook": True, "orderPriceMinTickSize": spec.tick_bp / BP_PER_DOLLAR,
             "orderMinSize": spec.min_size_micro // MICRO,
             "negRisk": spec.neg_risk, "feesEnabled": True, "feeType": "crypto_fees_v2",

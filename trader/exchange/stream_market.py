@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from trader.exchange.events import BookChanged, LevelChange, MarketListed, MarketResolved
-from trader.exchange.hashes import BookMirror, last_trade_price
+from trader.exchange.events import BookChanged, BookRestored, LevelChange, MarketListed, MarketResolved
+from trader.exchange.hashes import BookMirror, last_trade_price, mirror_of
 from trader.exchange.orders import MarketSpec, Outcome, Side, Trade
 from trader.exchange.subscriber import Subscriber
 from trader.model.units import complement_bp, price_to_wire, size_to_wire
@@ -73,6 +73,10 @@ class MarketStream:
         self._mirrors[event.spec.condition_id] = BookMirror(event.spec, event.at_ms)
         self._markets.update(dict.fromkeys(event.spec.token_ids, event.spec))
         _offer(self._custom, _text(_new_market(event)))
+
+    def book_restored(self, event: BookRestored) -> None:
+        """Before anybody can have subscribed."""
+        self._mirrors[event.view.spec.condition_id] = mirror_of(event.view)
 
     def market_resolved(self, event: MarketResolved) -> None:
         self._mirrors.pop(event.spec.condition_id, None)

@@ -19,8 +19,10 @@ from websockets.frames import CloseCode
 from websockets.sync.server import Server, ServerConnection, serve
 
 from trader.exchange.credentials import KeyRing
+from trader.exchange.faults import STREAMS, FaultBoard
 from trader.exchange.publisher import Publisher
 from trader.exchange.stream_binance import BinanceSubscribe, BinanceUnsubscribe
+from trader.exchange.stream_faults import FaultyConnection, cut
 from trader.exchange.stream_market import MarketSubscribe, MarketUnsubscribe
 from trader.exchange.stream_user import UserSubscribe, UserUnsubscribe
 from trader.exchange.subscriber import SocketSubscriber
@@ -31,18 +33,19 @@ log = logging.getLogger(__name__)
 GOODBYE_S = 0.5
 HANDSHAKE_S = 1.0       # also what a client that connects and says nothing can delay the end of the process
 MAX_REQUEST_BYTES = 2**20
+_CHANNELS = {"/ws/market": "market", "/ws/user": "user"}
 
 
 class StreamServer:
     """Owns the listening socket; `close` ends every connection and thread of it."""
 
-    def __init__(self, host: str, port: int, publisher: Publisher, keys: KeyRing) -> None:
-        self._publisher, self._keys = publisher, keys
+    def __init__(self, host: str, port: int, publisher: Publisher, keys: KeyRing, faults: FaultBoard) -> None:
+        self._publisher, self._keys, self._faults = publisher, keys, faults
         self._numbers = itertools.count(1)
         self._live: set[SocketSubscriber] = set()
         self._changed = threading.Condition()       # guards _live
         self._server: Server = serve(self._handle, host, port, compression=None, max_size=MAX_REQUEST_BYTES,
-                                     open_timeout=HANDSHAKE_S, close_timeout=GOODBYE_S)
+                                     create_connection=FaultyConnection, open_timeout=HANDSHAKE_S, close_timeout=GOODBYE_S)
         self._thread = threading.Thread(target=self._server.serve_forever, name="ws-accept", daemon=True)
 
     @property
@@ -51,6 +54,13 @@ class StreamServer:
 
     def start(self) -> None:
         self._thread.start()
+
+    def disturb(self) -> None:
+        """Cuts connections where a fault says so now; called many times a second by the market's life."""
+        with self._changed:
+            live = list(self._live)
+        for channel in STREAMS:
+            cut(self._faults, channel, [subscriber for subscriber in live if subscriber.channel == channel])
 
     def close(self) -> None:
         """Says goodbye to every client at once; who does not answer in time is cut off."""
@@ -68,9 +78,11 @@ class StreamServer:
         number = next(self._numbers)
         threading.current_thread().name = f"ws-in-{number}"
         name_native_thread(f"ws-in-{number}")
-        subscriber = SocketSubscriber(connection, f"ws-out-{number}")
-        self._count(subscriber, joins=True)
         url = urlsplit(connection.request.path if connection.request else "")
+        assert isinstance(connection, FaultyConnection)
+        connection.channel, connection.faults = _CHANNELS.get(url.path, "binance"), self._faults
+        subscriber = SocketSubscriber(connection, f"ws-out-{number}", self._faults, connection.channel)
+        self._count(subscriber, joins=True)
         try:
             self._route(url.path, url.query)(connection, subscriber)
         except ConnectionClosed:
@@ -139,7 +151,7 @@ def _messages(connection: ServerConnection, subscriber: SocketSubscriber) -> Any
     """Parsed requests; a text PING is answered on the way. What is no JSON object is told so and skipped."""
     for text in connection:
         if text == "PING":
-            subscriber.offer("PONG")
+            subscriber.answer_ping()
             continue
         try:
             message = orjson.loads(text)

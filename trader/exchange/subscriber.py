@@ -14,8 +14,9 @@ from typing import Protocol
 
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
-from websockets.sync.server import ServerConnection
 
+from trader.exchange.faults import FaultBoard, Kind
+from trader.exchange.stream_faults import FaultyConnection
 from trader.runtime.role import name_native_thread
 
 QUEUE_LIMIT = 4_096     # frames; about a minute of a busy market
@@ -30,8 +31,8 @@ class Subscriber(Protocol):
 class SocketSubscriber:
     """Lives as long as its connection; `run_sender` is the body of thread `ws-out-N`."""
 
-    def __init__(self, connection: ServerConnection, name: str) -> None:
-        self._connection = connection
+    def __init__(self, connection: FaultyConnection, name: str, faults: FaultBoard, channel: str) -> None:
+        self._connection, self._faults, self.channel = connection, faults, channel
         self._frames: queue.Queue[str | None] = queue.Queue(QUEUE_LIMIT)
         self._thread = threading.Thread(target=self._run_sender, name=name, daemon=True)
         self._thread.start()
@@ -41,6 +42,16 @@ class SocketSubscriber:
             self._frames.put_nowait(frame)
         except queue.Full:
             self.disconnect()
+
+    def answer_ping(self) -> None:
+        """By the reader's own thread: the sender's may be parked in a freeze that still answers. A mute connection does not send."""
+        if self._faults.is_on(self.channel, Kind.FREEZE):
+            self._connection.send("PONG")
+        else:
+            self.offer("PONG")
+
+    def reset(self) -> None:
+        self._connection.reset()
 
     def disconnect(self) -> None:
         """Cuts the TCP connection: an orderly close would wait for the very client that does not read."""
@@ -56,5 +67,6 @@ class SocketSubscriber:
         name_native_thread(self._thread.name)
         with contextlib.suppress(ConnectionClosed, OSError):
             while (frame := self._frames.get()) is not None:
+                self._faults.wait_while_on(self.channel, Kind.FREEZE)
                 self._connection.send(frame)
         self._connection.close(CloseCode.GOING_AWAY)

@@ -3,6 +3,9 @@
 REST workers and the `market-life` thread call in; each call takes the lock, does one bounded step of pure code and hands
 the engine's events to the publisher's queue before it lets go, so that the streams see one order of events. Signatures,
 JSON and hashes are made outside.
+
+What changes the engine is also told to `record`, as a row of `memory`, before the lock is let go: nobody hears of a change that
+a kill could undo.
 """
 
 from __future__ import annotations
@@ -13,24 +16,29 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from trader.exchange import refusal
-from trader.exchange.engine import Engine
-from trader.exchange.events import Event
+from trader.exchange.engine import Engine, Stamp
+from trader.exchange.events import BookRestored, Event
+from trader.exchange.faults import FaultBoard, Kind
+from trader.exchange.fills import Fill
 from trader.exchange.heartbeats import Heartbeats
 from trader.exchange.market import BookView
-from trader.exchange.orders import MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
+from trader.exchange.orders import Fate, MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
 from trader.exchange.refusal import Refusal
+from trader.exchange.rows import new_order_row
 from trader.runtime.clock import Clock
 
 
 class Venue:
     """Engine, dead-man's switch and wallet bindings, safe for any thread."""
 
-    def __init__(self, clock: Clock, publish: Callable[[Event], None], *, settle_ms: int, cash_micro: int) -> None:
-        self._clock, self._publish, self._cash_micro = clock, publish, cash_micro
+    def __init__(self, clock: Clock, publish: Callable[[Event], None], *, settle_ms: int, cash_micro: int,
+                 faults: FaultBoard | None = None, record: Callable[..., None] = lambda *row: None) -> None:
+        self._clock, self._publish, self._cash_micro, self._record = clock, publish, cash_micro, record
+        self._faults = faults or FaultBoard(clock)
         self._lock = threading.Lock()
         self._engine = Engine(settle_ms=settle_ms, new_trade_id=lambda: str(uuid.uuid4()))
-        self._heartbeats = Heartbeats()
-        self._wallet_owner: dict[str, str] = {}         # proxy, safe or deposit wallet → EOA, bound at first use
+        self.heartbeats = Heartbeats()                  # under the lock, like the wallets
+        self.wallet_owner: dict[str, str] = {}          # proxy, safe or deposit wallet → EOA, bound at first use
         self._specs: dict[str, MarketSpec] = {}         # by token id; only ever grows
 
     @contextmanager
@@ -44,22 +52,54 @@ class Venue:
                     self._publish(event)
                 self._engine.events.clear()
 
-    def list_market(self, spec: MarketSpec) -> None:
+    def list_market(self, spec: MarketSpec, number: int = 0) -> None:
+        """Window `number` of the series takes orders from now on. One that is known already shows its book as it is."""
         with self.engine() as (engine, now_ms):
-            engine.list_market(spec, now_ms)
+            if spec.condition_id not in engine.markets:
+                engine.list_market(spec, now_ms)
+                self._record("list", number, now_ms)
+            elif engine.markets[spec.condition_id].winner is None:
+                engine.events.append(BookRestored(engine.markets[spec.condition_id].view()))
             self._specs.update(dict.fromkeys(spec.token_ids, spec))
+
+    def close_market(self, condition_id: str) -> None:
+        """Trading stops. Repeatable."""
+        with self.engine() as (engine, now_ms):
+            if engine.markets[condition_id].accepting:
+                engine.close_market(condition_id, now_ms)
+                self._record("close", now_ms, condition_id)
+
+    def resolve_market(self, condition_id: str, winner: Outcome) -> None:
+        """Pays the winners. Repeatable."""
+        with self.engine() as (engine, _):
+            if engine.markets[condition_id].winner is None:
+                engine.resolve_market(condition_id, winner)
+                self._record("resolve", condition_id, winner)
+
+    def resume(self) -> None:
+        """After a kill: bots start afresh, and nobody is blamed for not beating while there was nobody to hear it."""
+        with self.engine() as (engine, now_ms):
+            for account in engine.ledger.accounts.values():
+                if account.internal:
+                    self._cancel(engine, account.account_id, list(engine.open_orders[account.account_id]), now_ms)
+            self.heartbeats.forgive(now_ms)
 
     def open_account(self, account_id: str, *, cash_micro: int | None = None, internal: bool = False) -> None:
         """A new account is funded once; opening it again changes nothing."""
         with self.engine() as (engine, _):
             if account_id not in engine.ledger.accounts:
+                granted_micro = self._cash_micro if cash_micro is None else cash_micro
                 engine.ledger.open(account_id, internal=internal)
-                engine.ledger.deposit(account_id, self._cash_micro if cash_micro is None else cash_micro)
+                engine.ledger.deposit(account_id, granted_micro)
+                self._record("open", account_id, internal, granted_micro)
 
     def bind_wallet(self, wallet: str, eoa: str) -> bool:
         """Whether `eoa` may trade for `wallet`: the first signer that shows up owns it."""
         with self._lock:
-            return self._wallet_owner.setdefault(wallet, eoa) == eoa
+            if wallet not in self.wallet_owner:
+                self.wallet_owner[wallet] = eoa
+                self._record("wallet", wallet, eoa)
+            return self.wallet_owner[wallet] == eoa
 
     def spec_of_token(self, token_id: str) -> MarketSpec:
         spec = self._specs.get(token_id)
@@ -68,19 +108,40 @@ class Venue:
         return spec
 
     def place(self, new: NewOrder) -> Placed:
+        stamps: list[Stamp] = []
+
+        def stamp(taker: NewOrder, fills: list[Fill]) -> Stamp:
+            stamps.append(Stamp(str(uuid.uuid4()), self._fate(taker, fills)))
+            return stamps[-1]
+
         with self.engine() as (engine, now_ms):
-            return engine.place(new, now_ms)
+            placed = engine.place(new, now_ms, stamp)
+            self._record("place", now_ms, new_order_row(new), stamps)
+            return placed
+
+    def _fate(self, taker: NewOrder, fills: list[Fill]) -> Fate:
+        """Only trades in which a real client takes part may go wrong on order: bots would use a fault up unseen."""
+        if not taker.owner and not any(fill.maker.new.owner for fill in fills):
+            return Fate.SETTLES
+        fault = self._faults.strike("trades")
+        return {Kind.RETRYING: Fate.RETRIES, Kind.FAILED: Fate.FAILS}[fault.kind] if fault else Fate.SETTLES
 
     def cancel(self, account_id: str, order_ids: Iterable[str]) -> tuple[list[str], dict[str, str]]:
         with self.engine() as (engine, now_ms):
-            return engine.cancel(account_id, order_ids, now_ms)
+            return self._cancel(engine, account_id, order_ids, now_ms)
+
+    def _cancel(self, engine: Engine, account_id: str, order_ids: Iterable[str], now_ms: int) -> tuple[list[str], dict[str, str]]:
+        cancelled, kept = engine.cancel(account_id, order_ids, now_ms)
+        if cancelled:
+            self._record("cancel", now_ms, account_id, cancelled)
+        return cancelled, kept
 
     def cancel_where(self, account_id: str, condition_id: str = "", token_id: str = "") -> tuple[list[str], dict[str, str]]:
         """Cancels the account's open orders, those of one market or of one token."""
         with self.engine() as (engine, now_ms):
             fits = [each.new.order_id for each in engine.open_orders[account_id].values()
                     if condition_id in ("", each.new.condition_id) and token_id in ("", each.new.token_id)]
-            return engine.cancel(account_id, fits, now_ms)
+            return self._cancel(engine, account_id, fits, now_ms)
 
     # reads -----------------------------------------------------------------------------------------------------------
 
@@ -131,12 +192,18 @@ class Venue:
 
     def beat(self, api_key: str, heartbeat_id: str) -> str:
         with self._lock:
-            return self._heartbeats.beat(api_key, heartbeat_id, self._clock.wall_ms())
+            now_ms = self._clock.wall_ms()
+            new_id = self.heartbeats.beat(api_key, heartbeat_id, now_ms)
+            self._record("beat", api_key, new_id, now_ms)
+            return new_id
 
     def run_deadlines(self) -> None:
-        """Settlement, GTD expiry and silent heartbeats; called a few times a second by the market's life."""
+        """Settlement, GTD expiry and silent heartbeats; called many times a second by the market's life."""
         with self.engine() as (engine, now_ms):
-            engine.advance(now_ms)
-            for api_key in self._heartbeats.expired(now_ms):
+            if engine.advance(now_ms):
+                self._record("advance", now_ms)
+            for api_key in self.heartbeats.expired(now_ms):
+                self._record("silent", api_key)
                 for account_id, orders in engine.open_orders.items():
-                    engine.cancel(account_id, [each.new.order_id for each in orders.values() if each.new.owner == api_key], now_ms)
+                    fits = [each.new.order_id for each in orders.values() if each.new.owner == api_key]
+                    self._cancel(engine, account_id, fits, now_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trader.executor import guards, requests, sweep, truth
+from trader.executor import balances, guards, reconcile, requests, sweep, truth
 from trader.executor.legs import Leg, legs_of
 from trader.executor.orders import Tracked
 from trader.executor.planner import plan
@@ -31,9 +31,6 @@ from trader.model.market import Market
 from trader.model.order import OrderSpec
 from trader.model.units import MICRO
 
-_UPKEEP_NS = 1_000_000_000
-_TRADES_LATE_NS = 2_000_000_000      # an order filled this long ago and its trades were not shown: read them
-
 
 def step(state: State, event: ExecutorEvent | QuoteIntent, now: Now) -> None:
     """Applies one letter. What follows from it is decided once a cycle, in `settle`, except what must not wait."""
@@ -52,19 +49,20 @@ def step(state: State, event: ExecutorEvent | QuoteIntent, now: Now) -> None:
         case CancelMarketResult():
             sweep.on_cancel_market(state, event)
         case OpenOrdersRead():
-            sweep.on_listing(state, event)
             for row in event.orders:
                 truth.on_order_update(state, row)
+            sweep.on_listing(state, event)
+            reconcile.on_listing(state, event)
         case OrderRead():
             truth.on_order_read(state, event)
         case FillsRead():
             truth.on_fills_read(state, event)
         case BalancesRead():
-            truth.on_balances_read(state, event)
+            balances.on_read(state, event)
         case UserFeedUp():
             _on_user_up(state, event)
         case UserFeedDown():
-            state.user_up = False
+            _on_user_down(state, event)
         case MarketChange():
             _on_market_change(state, event.market)
         case Control():
@@ -79,8 +77,7 @@ def settle(state: State, view: View, now: Now, limits: guards.Limits) -> None:
     state.now = now
     while (chore := state.due()) is not None:
         _do(state, *chore)
-    if now.ns >= state.upkeep_ns:
-        _upkeep(state)
+    reconcile.upkeep(state)
     guards.enforce(state, view, limits)
     if sweep.advance(state):
         _after_sweep(state)
@@ -98,8 +95,8 @@ def _replan(state: State, view: View) -> None:
         legs, state.residual_micro = legs_of(intent.quotes, state.mode, market, state.holdings(), state.caps)
     book = view.book.yes if view.book is not None and view.book.condition_id == market.condition_id else None
     held = frozenset(slot for slot, until_ns in state.held_until_ns.items() if until_ns > state.now.ns)
-    wanted = plan(legs, state.orders.live(), state.orders.exposed(), state.holdings(), state.caps, book, held,
-                  state.settings.grow_step * MICRO)
+    exposed = [order for order in state.orders.exposed() if order.spec.condition_id == market.condition_id]
+    wanted = plan(legs, state.orders.live(), exposed, state.holdings(), state.caps, book, held, state.settings.grow_step * MICRO)
     requests.cancel(state, [order.order_id for order in wanted.cancel])
     for start in range(0, len(wanted.place), state.rules.max_batch):
         _place(state, market, wanted.place[start : start + state.rules.max_batch])
@@ -135,36 +132,40 @@ def _do(state: State, chore: Chore, key: str) -> None:
             requests.read_balances(state)
 
 
-def _upkeep(state: State) -> None:
-    """Once a second: trades that the stream may have missed, and orders that ended long ago."""
-    state.upkeep_ns = state.now.ns + _UPKEEP_NS
-    late = any(o.done and state.now.ns - o.done_ns > _TRADES_LATE_NS for o in state.orders.exposed())
-    if late or state.fills_wanted:
-        requests.read_fills(state)
-    state.orders.forget(state.now.ns)
-
-
 def _on_user_up(state: State, event: UserFeedUp) -> None:
     """Nothing is replayed: after a return, cancel everything again and read what was missed."""
+    if event.generation <= state.user_down_generation or state.session is Session.STOPPED:
+        return                                   # "down" travels faster: this connection has ended already
     returned = state.user_generation > 0
     state.user_up, state.user_generation = True, event.generation
-    if returned and state.market is not None:
+    if not returned:
+        return
+    if state.market is not None:
         sweep.begin(state, "user_feed_returned", cools_down=True)
-        state.fills_wanted = True
-        requests.read_fills(state)
+    for condition_id in reconcile.doubtful_markets(state):
+        requests.want_fills(state, condition_id)
+
+
+def _on_user_down(state: State, event: UserFeedDown) -> None:
+    state.user_up, state.user_down_generation = False, event.generation
+    for order in state.orders.live():
+        order.absent_answers = order.absent_since_ns = 0         # absence only counts while the stream would contradict it
 
 
 def _on_market_change(state: State, target: Market | None) -> None:
     """Cancel and verify, in both markets: in the new one an earlier run may have left something."""
     if state.session in (Session.STOPPING, Session.STOPPED):
         return
-    if state.session is Session.ACTIVE and target is not None and state.market is not None \
-            and target.condition_id == state.market.condition_id:
+    if state.session is not Session.ROLL and _same(target, state.market):
         state.market = target                    # same market, new tick or minimum size
         return
     state.session, state.target = Session.ROLL, target
     sweep.begin(state, "boot" if state.market is None else "roll", cools_down=False,
                 also=(target.condition_id,) if target else ())
+
+
+def _same(one: Market | None, other: Market | None) -> bool:
+    return one is not None and other is not None and one.condition_id == other.condition_id
 
 
 def _on_control(state: State, control: Control) -> None:
@@ -190,15 +191,16 @@ def _after_sweep(state: State) -> None:
 
 def _adopt(state: State) -> None:
     """Nothing is open anywhere: from here on the target is our market. Placing waits until we know what we hold in it."""
+    if state.target is not None and not _same(state.target, state.market):
+        state.counts["windows"] += 1
+        state.foreign_phase.clear()
     state.market, state.target = state.target, None
     state.held_until_ns.clear()
     if state.market is None:
         state.session = Session.BOOT
         return
-    state.counts["windows"] += 1
     state.session = Session.ADOPT
-    state.fills_since_s = state.now.ms // 1000 - 60
-    state.ledger.forget(state.market.tokens)
+    reconcile.adopt(state, state.market)
     requests.read_balances(state)
     state.info(f"market: {state.market.slug}")
 

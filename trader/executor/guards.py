@@ -8,11 +8,13 @@ from typing import NamedTuple
 from trader.executor import sweep
 from trader.executor.state import Guard, Now, Session, State, View
 from trader.model.intent import Mode
+from trader.model.market import Market
 from trader.model.order import OrderState
 from trader.model.units import MICRO
 
 _ERROR_WINDOW_NS = 10_000_000_000
 _PULSE_PERIODS = 5
+_CLOSE_FRACTION = 120        # of the window: 30 s of an hour
 _SWEEPING = "cancel_all"
 
 
@@ -65,6 +67,8 @@ def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
     yield from _feeds(state, view, limits)
     yield from _own_requests(state, view)
     yield from _positions(state)
+    if state.market is not None and state.session is Session.ACTIVE:
+        yield from _near_close(state.market, state.now.ms)
     if state.paused is not None:
         yield Guard("paused", Mode.STOP, state.paused, True)
     if view.crowded:
@@ -88,6 +92,8 @@ def _feeds(state: State, view: View, limits: Limits) -> Iterator[Guard]:
             yield Guard(f"{name}_stale", Mode.STOP, reason, sweeps)
     if view.book_health is not None and view.book_health.suspect:
         yield Guard("book_suspect", Mode.STOP, "differs from the venue's own top; being repaired", False)
+    if view.book_health is not None and view.book_health.frozen is not None:
+        yield Guard("book_frozen", Mode.STOP, view.book_health.frozen, limits.stale_sweeps)
     yield from _user_feed(state, view, limits)
     yield from _pulse(state, view, limits)
 
@@ -119,6 +125,13 @@ def _own_requests(state: State, view: View) -> Iterator[Guard]:
         state.errors.popleft()
     if len(state.errors) >= settings.error_burst:
         yield Guard("error_burst", Mode.STOP, f"{len(state.errors)} requests refused or failed within 10 s", True)
+
+
+def _near_close(market: Market, now_ms: int) -> Iterator[Guard]:
+    """Also if the strategy overlooks it: nothing may be open when the window closes."""
+    left_ms = market.close_ms - now_ms
+    if left_ms <= market.window_ms // _CLOSE_FRACTION:
+        yield Guard("near_close", Mode.STOP, f"the window closes in {left_ms} ms", False)
 
 
 def _positions(state: State) -> Iterator[Guard]:

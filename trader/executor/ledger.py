@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from enum import Enum
 from typing import NamedTuple
 
 from trader.model.event import Fill, TradeStatus
 from trader.model.order import Side
 from trader.model.units import PriceBp, SizeMicro, notional_micro
 
-_PHASE = {TradeStatus.MATCHED: 0, TradeStatus.RETRYING: 0, TradeStatus.MINED: 1, TradeStatus.CONFIRMED: 1, TradeStatus.FAILED: 2}
+PHASE = {TradeStatus.MATCHED: 0, TradeStatus.RETRYING: 0, TradeStatus.MINED: 1, TradeStatus.CONFIRMED: 1, TradeStatus.FAILED: 2}
+
+
+class Effect(Enum):
+    NOTHING = "nothing"      # known already
+    PHASE = "phase"          # a known leg settled or failed
+    LEG = "leg"              # a leg that was not known
 
 
 class Booked(NamedTuple):
     """One leg as it stands in the books. `phase` 0: effective, 1: settled, 2: failed and undone."""
 
+    condition_id: str
     token_id: str
     side: Side
     price_bp: PriceBp
@@ -49,9 +58,14 @@ class Ledger:
         """Sold but not settled: still in `settled`, no longer ours to sell."""
         return sum(leg.size_micro for leg in self._unsettled.values() if leg.token_id == token_id and leg.side is Side.SELL)
 
-    def unsettled(self) -> bool:
-        """A trade is matched but neither mined nor failed: balances read now would contradict our books."""
-        return bool(self._unsettled)
+    def unsettled(self) -> tuple[Booked, ...]:
+        """Matched but neither mined nor failed: balances read now would contradict our books."""
+        return tuple(self._unsettled.values())
+
+    def side_of(self, fill: Fill) -> Side | None:
+        """The side under which this leg is booked; None if it is not."""
+        known = self._booked.get((fill.trade_id, fill.order_id))
+        return known.side if known else None
 
     def correct(self, cash_micro: int, tokens_micro: tuple[tuple[str, int], ...]) -> None:
         """The venue's own balances replace ours. Only while nothing is open and nothing unsettled."""
@@ -59,23 +73,26 @@ class Ledger:
         for token_id, held_micro in tokens_micro:
             self._settled[token_id] = self._effective[token_id] = held_micro
 
-    def apply(self, fill: Fill, side: Side) -> bool:
-        """Books one report of one leg. True when it is a new fill; later phases of a known one change only what they must."""
+    def apply(self, fill: Fill, side: Side) -> Effect:
+        """Books one report of one leg. Later phases of a known one change only what they must."""
         key = (fill.trade_id, fill.order_id)
-        phase, known = _PHASE[fill.status], self._booked.get(key)
+        phase, known = PHASE[fill.status], self._booked.get(key)
         if known is None:
-            known = Booked(fill.token_id, side, fill.price_bp, fill.size_micro, fill.fee_micro, phase)
+            known = Booked(fill.condition_id, fill.token_id, side, fill.price_bp, fill.size_micro, fill.fee_micro, phase)
             self._remember(key, known)
             self._enter(known)
-            return phase < 2
-        if phase > known.phase:
-            self._remember(key, known._replace(phase=phase))
-            self._advance(known, phase)
-        return False
+            return Effect.LEG
+        if phase <= known.phase:
+            return Effect.NOTHING
+        self._remember(key, known._replace(phase=phase))
+        self._advance(known, phase)
+        return Effect.PHASE
 
-    def forget(self, keep_tokens: tuple[str, ...]) -> None:
-        """Drops settled trades of all tokens but these. Bounds memory; called at a market switch."""
-        self._booked = {key: leg for key, leg in self._booked.items() if leg.phase == 0 or leg.token_id in keep_tokens}
+    def forget(self, keep_tokens: tuple[str, ...], keep_orders: Container[str]) -> None:
+        """Drops settled trades of other tokens, except those of orders that may still be talked about: a status that comes
+        again after its trade was dropped would be booked again. Bounds memory; called at a market switch."""
+        self._booked = {key: leg for key, leg in self._booked.items()
+                        if leg.phase == 0 or leg.token_id in keep_tokens or key[1] in keep_orders}
 
     def _remember(self, key: tuple[str, str], leg: Booked) -> None:
         self._booked[key] = leg

@@ -23,6 +23,10 @@ class Leg(NamedTuple):
     price_bp: PriceBp        # of the token
     size_micro: SizeMicro
 
+    @property
+    def yes_price_bp(self) -> PriceBp:
+        return self.price_bp if self.side is self.slot.side else complement_bp(self.price_bp)
+
 
 class Holdings(NamedTuple):
     """What the legs may use. `sellable` is settled minus debits: our own resting sells are what is being planned."""

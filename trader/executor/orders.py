@@ -18,21 +18,20 @@ class Tracked:
     and the larger of the two is gone from what can still fill.
     """
 
-    __slots__ = ("absent_answers", "absent_since_ns", "asked_ns", "asking", "cancel_asked_ns", "cancelling", "done_ns", "epoch",
+    __slots__ = ("absent_answers", "absent_since_ns", "asking", "cancel_asked_ns", "cancelling", "changed_ns", "epoch",
                  "final", "matched_micro", "order_id", "slot", "spec", "state", "traded_micro")
 
     def __init__(self, order_id: str, spec: OrderSpec, slot: Slot, epoch: int, now_ns: int) -> None:
         self.order_id, self.spec, self.slot, self.epoch = order_id, spec, slot, epoch
         self.state = OrderState.PENDING_NEW
-        self.asked_ns = now_ns
+        self.changed_ns = now_ns             # when `state` last changed
         self.matched_micro = 0
         self.traded_micro = 0
         self.cancelling = False              # a cancel request for it is unanswered
-        self.cancel_asked_ns = 0             # when the first cancel was asked; 0: never
-        self.asking = False                  # a read by id is unanswered or scheduled
+        self.cancel_asked_ns = 0             # when the first cancel since it last worked was asked; 0: none
+        self.asking = False                  # a read by id is unanswered
         self.absent_answers = 0              # how often the venue said that it does not know it
         self.absent_since_ns = 0
-        self.done_ns = 0
         self.final = False                   # the venue has said how much of it was matched in the end
 
     @property
@@ -74,11 +73,12 @@ class OrderTable:
     def __init__(self) -> None:
         self._orders: dict[str, Tracked] = {}
         self._live: dict[str, Tracked] = {}
+        self._watched: dict[str, Tracked] = {}       # every exposed one is in here: few, and looked through every cycle
         self.ended: Counter[OrderState] = Counter()
         self.refused_moves = 0               # events that contradict the table: late or duplicated, counted and ignored
 
     def add(self, order: Tracked) -> None:
-        self._orders[order.order_id] = self._live[order.order_id] = order
+        self._orders[order.order_id] = self._live[order.order_id] = self._watched[order.order_id] = order
 
     def get(self, order_id: str) -> Tracked | None:
         return self._orders.get(order_id)
@@ -87,9 +87,6 @@ class OrderTable:
         """Not known to be dead: pending, working, being cancelled or unknown. Safe to move orders while iterating."""
         return iter(tuple(self._live.values()))
 
-    def in_slot(self, slot: Slot) -> list[Tracked]:
-        return [order for order in self._live.values() if order.slot == slot]
-
     def move(self, order: Tracked, state: OrderState, now_ns: int) -> bool:
         """True when the order is now in `state`; False when the table forbids it."""
         if state is order.state:
@@ -97,21 +94,31 @@ class OrderTable:
         if state not in NEXT.get(order.state, ()):
             self.refused_moves += 1
             return False
-        order.state = state
+        order.state, order.changed_ns = state, now_ns
         if order.done:
-            order.done_ns, order.cancelling = now_ns, False
+            order.cancelling = False
             self.ended[state] += 1
             del self._live[order.order_id]
         return True
 
     def exposed(self) -> Iterator[Tracked]:
         """Every order that may still change inventory: live ones, and finished ones whose trades are still to come."""
-        return (order for order in self._orders.values() if order.exposure_micro > 0)
+        for order in [o for o in self._watched.values() if o.done and o.exposure_micro == 0]:
+            del self._watched[order.order_id]
+        return (order for order in tuple(self._watched.values()) if order.exposure_micro > 0)
+
+    def watch(self, order: Tracked) -> None:
+        """It may be exposed again: the venue has named a larger matched size after its end."""
+        self._watched[order.order_id] = order
 
     def forget(self, now_ns: int) -> None:
         """Drops what finished long ago. Bounds memory; called now and then."""
-        for order in [o for o in self._orders.values() if o.done and now_ns - o.done_ns > FORGET_AFTER_NS]:
+        for order in [o for o in self._orders.values() if o.done and now_ns - o.changed_ns > FORGET_AFTER_NS]:
             del self._orders[order.order_id]
+            self._watched.pop(order.order_id, None)
+
+    def __contains__(self, order_id: object) -> bool:
+        return order_id in self._orders
 
     def __len__(self) -> int:
         return len(self._live)

@@ -13,7 +13,7 @@ from trader.executor.legs import Caps, Holdings, Leg
 from trader.executor.orders import Tracked
 from trader.model.book import BookTop
 from trader.model.order import OrderState, Side, Slot
-from trader.model.units import complement_bp, notional_micro
+from trader.model.units import notional_micro
 
 
 class Plan(NamedTuple):
@@ -30,7 +30,7 @@ def plan(legs: list[Leg], live: Iterable[Tracked], exposed: Iterable[Tracked], h
     worst = _WorstCase(exposed, have, caps)
     place: list[Leg] = []
     for leg in wanted:
-        if leg.slot in held or _crosses(leg, orders, yes_book) or not worst.allows(leg):
+        if leg.slot in held or _crosses(leg, orders, place, yes_book) or not worst.allows(leg):
             waiting.append(leg.slot)
         else:
             worst.add(leg)
@@ -51,7 +51,9 @@ def _compare(legs: list[Leg], live: list[Tracked], grow_step_micro: int) -> tupl
         if not resting:
             wanted.append(leg)
         elif len(resting) > 1 or resting[0].state is not OrderState.WORKING:
-            cancel += [o for o in resting if o.state is OrderState.WORKING and not fits(o, leg, grow_step_micro)]
+            working = [o for o in resting if o.state is OrderState.WORKING]
+            keep = next((o for o in working if fits(o, leg, grow_step_micro)), None)     # one at most: two are twice the size
+            cancel += [o for o in working if o is not keep]
             busy.append(leg.slot)
         elif not fits(resting[0], leg, grow_step_micro):
             cancel.append(resting[0])
@@ -68,11 +70,11 @@ def fits(order: Tracked, leg: Leg, grow_step_micro: int) -> bool:
     return missing == 0 or 0 < missing < grow_step_micro
 
 
-def _crosses(leg: Leg, live: list[Tracked], yes_book: BookTop | None) -> bool:
-    """Against the market, or against an order of ours that is not confirmed dead."""
-    bid = leg.slot.side is Side.BUY
-    price = leg.price_bp if (leg.side is Side.BUY) == bid else complement_bp(leg.price_bp)
+def _crosses(leg: Leg, live: list[Tracked], wave: list[Leg], yes_book: BookTop | None) -> bool:
+    """Against the market, against an order of ours that is not confirmed dead, or against a leg of the same wave."""
+    bid, price = leg.slot.side is Side.BUY, leg.yes_price_bp
     against = [o.yes_price_bp for o in live if o.is_bid is not bid]
+    against += [other.yes_price_bp for other in wave if other.slot.side is not leg.slot.side]
     if yes_book is not None:
         touch = yes_book.ask_bp if bid else yes_book.bid_bp
         against += [touch] if touch is not None else []

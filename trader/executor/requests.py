@@ -7,6 +7,8 @@ from trader.executor.state import Chore, State
 from trader.model.action import CancelOrders, ReadBalances, ReadFills, ReadOrder
 from trader.model.order import OrderState
 
+FILLS_OVERLAP_S = 60
+
 _ASK_SOON_MS = 250           # the user stream is usually faster
 _ASK_AGAIN_MS = 4000         # after "not found": three of these answers span the ten seconds of design §7
 
@@ -15,7 +17,7 @@ def cancel(state: State, order_ids: list[str]) -> None:
     """Asks for these to be cancelled, in one request, and marks those that we track."""
     for order_id in order_ids:
         order = state.orders.get(order_id)
-        if order is None:
+        if order is None or order.done:
             continue
         order.cancelling = True
         order.cancel_asked_ns = order.cancel_asked_ns or state.now.ns
@@ -39,11 +41,18 @@ def read_balances(state: State) -> None:
         state.actions.append(ReadBalances(state.next_seq(), state.market.tokens, state.market.protocol))
 
 
-def read_fills(state: State) -> None:
+def want_fills(state: State, condition_id: str) -> None:
+    """Trades may be missing that happened before now: a read that is out already does not count as the answer."""
+    state.fills_wanted[condition_id] = state.last_seq
+    read_fills(state, condition_id)
+
+
+def read_fills(state: State, condition_id: str) -> None:
     """Trades since a minute before the last read: what the stream did not replay."""
-    if state.market is not None and not state.reading_fills:
-        state.reading_fills = True
-        state.actions.append(ReadFills(state.next_seq(), state.market.condition_id, state.fills_since_s))
+    if condition_id not in state.reading_fills:
+        state.reading_fills.add(condition_id)
+        since_s = state.fills_since_s.setdefault(condition_id, state.now.ms // 1000 - FILLS_OVERLAP_S)
+        state.actions.append(ReadFills(state.next_seq(), condition_id, since_s))
 
 
 def ask(state: State, order: Tracked) -> None:

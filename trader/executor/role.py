@@ -94,15 +94,13 @@ class ExecutorRole:
     def do_work(self) -> None:
         letter = self._inbox.get(self._park_s())
         now, view = self._now(), self._read_view()
-        for _ in range(LETTERS_A_CYCLE):
+        for left in reversed(range(LETTERS_A_CYCLE)):
             if self._mailbox.waiting():                  # before every letter: a STOP must not wait behind others
                 self._take_mail(now)
             if letter is None:
                 break
             self._handle(letter, now)
-            letter = self._inbox.get(0)
-        if letter is not None:
-            self._handle(letter, now)
+            letter = self._inbox.get(0) if left else None
         core.settle(self._state, view, now, self._limits)
         self._carry_out()
         self._publish(view, now)

@@ -114,17 +114,22 @@ class State:
         self.paused: str | None = None
         self.user_generation = 0
         self.user_up = False
+        self.user_down_generation = 0                # an "up" of this connection or an older one is out of date
         self.cooldown_until_ns = 0
         self.caution_until_ns = 0
         self.held_until_ns: dict[Slot, int] = {}     # slots that must not place just now, after a refusal
         self.errors: deque[int] = deque(maxlen=1000)
         self.placed_since_proof = False              # something may be open that no cancel-all has disproved
-        self.last_fill_seq = 0                       # the newest request that was out when a fill was booked
+        self.short_in_row = 0                        # places refused for lack of balance since one was accepted
+        self.moved_seq: dict[str, int] = {}          # token → the newest request that was out when a trade changed our books
+        self.foreign_phase: dict[tuple[str, str], int] = {}      # trades of earlier runs: how far we have seen them go
         self.reading_balances = False
-        self.reading_fills = False
-        self.fills_wanted = False                    # the user stream was away: trades may be missing
-        self.fills_since_s = 0
+        self.reading_fills: set[str] = set()         # markets
+        self.fills_wanted: dict[str, int] = {}       # market → the newest request when trades began to be missing
+        self.fills_since_s: dict[str, int] = {}      # market → wall time from which its trades are read
         self.upkeep_ns = 0
+        self.reconcile_ns = 0
+        self.reconcile_asked = (0, 0)                # (number, time) of the listing that is out for a comparison
         self.settled_ns = 0                          # when the last cycle ended
         self.residual_micro = 0
         self.counts: Counter[str] = Counter()        # what happened, by name; docs/summary.md lists the names
@@ -134,6 +139,7 @@ class State:
         self.actions: list[Request | RaiseEpoch] = []
         self.notes: list[Note] = []
         self._chores: list[tuple[int, int, Chore, str]] = []
+        self._chore_due_ns: dict[tuple[Chore, str], int] = {}
         self._seq = 0
         self._salt = first_salt
 
@@ -151,14 +157,19 @@ class State:
         return self._salt
 
     def later(self, chore: Chore, key: str, delay_ms: int) -> None:
-        """Does this chore in a while."""
-        heapq.heappush(self._chores, (self.now.ns + delay_ms * 1_000_000, self.next_seq(), chore, key))
+        """Does this chore in a while; once, and at the earliest moment asked for."""
+        due_ns = self.now.ns + delay_ms * 1_000_000
+        if due_ns < self._chore_due_ns.get((chore, key), due_ns + 1):
+            self._chore_due_ns[chore, key] = due_ns
+            heapq.heappush(self._chores, (due_ns, self.next_seq(), chore, key))
 
     def due(self) -> tuple[Chore, str] | None:
         """The next chore whose deadline has come."""
-        if self._chores and self._chores[0][0] <= self.now.ns:
-            _, _, chore, key = heapq.heappop(self._chores)
-            return chore, key
+        while self._chores and self._chores[0][0] <= self.now.ns:
+            due_ns, _, chore, key = heapq.heappop(self._chores)
+            if self._chore_due_ns.get((chore, key)) == due_ns:       # otherwise it was moved forward, and done then
+                del self._chore_due_ns[chore, key]
+                return chore, key
         return None
 
     def next_deadline_ns(self) -> int | None:

@@ -50,11 +50,11 @@ def advance(state: State) -> bool:
     return True
 
 
-def on_listing(state: State, result: OpenOrdersRead) -> list[str]:
-    """Returns ids that are open at the venue; the caller applies the rows. Any of them starts the proof over."""
+def on_listing(state: State, result: OpenOrdersRead) -> None:
+    """Counts as proof if this sweep asked for it; the caller has applied the rows. Any row starts the proof over."""
     sweep, condition_id = state.sweep, result.request.condition_id
     if sweep is None or sweep.listing.get(condition_id) != result.request.seq:
-        return [row.order_id for row in result.orders]       # asked for by an earlier sweep: proves nothing now
+        return                                               # asked for by an earlier sweep: proves nothing now
     if result.outcome is Outcome.OK and not result.orders:
         sweep.empty[condition_id] += 1
         del sweep.listing[condition_id]
@@ -62,7 +62,7 @@ def on_listing(state: State, result: OpenOrdersRead) -> list[str]:
         sweep.empty = dict.fromkeys(sweep.markets, 0)
         sweep.listing[condition_id] = _SCHEDULED
         state.later(Chore.LIST, condition_id, _REPEAT_MS)
-    return [row.order_id for row in result.orders]
+        requests.cancel(state, [row.order_id for row in result.orders if _believed_dead(state, row.order_id)])
 
 
 def on_cancel_market(state: State, result: CancelMarketResult) -> None:
@@ -84,6 +84,11 @@ def repeat_listing(state: State, condition_id: str) -> None:
     """The next `advance` lists again, unless an order came to life meanwhile."""
     if state.sweep is not None and state.sweep.listing.get(condition_id) == _SCHEDULED:
         del state.sweep.listing[condition_id]
+
+
+def _believed_dead(state: State, order_id: str) -> bool:
+    order = state.orders.get(order_id)
+    return order is not None and order.done
 
 
 def _list(state: State, sweep: Sweep, condition_id: str) -> None:

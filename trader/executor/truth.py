@@ -5,12 +5,12 @@ Order events and trade events of one order may come in any order and more than o
 
 from __future__ import annotations
 
-from trader.executor import requests
+from trader.executor import balances, requests, sweep
+from trader.executor.ledger import PHASE, Effect
 from trader.executor.orders import Tracked
 from trader.executor.state import Chore, Session, State
 from trader.model.event import (
     Answer,
-    BalancesRead,
     CancelResult,
     Fill,
     FillsRead,
@@ -18,14 +18,13 @@ from trader.model.event import (
     OrderUpdate,
     Outcome,
     PlaceResult,
+    TradeStatus,
     VenueStatus,
 )
 from trader.model.order import OrderState
 
 _ABSENT_ANSWERS, _ABSENT_NS = 3, 10_000_000_000      # design §7: before that, "not found" proves nothing
 _REPEAT_MS = 250
-_FILLS_OVERLAP_S = 60
-
 _ERRORS = frozenset({Outcome.UNKNOWN, Outcome.INSUFFICIENT_BALANCE, Outcome.INVALID, Outcome.AUTH})
 _HOLD_MS = {                     # how long a slot rests after a refused place, so that a refusal is not repeated at 20 Hz
     Outcome.WOULD_CROSS: 100,
@@ -45,22 +44,47 @@ _STATE_OF = {
 
 
 def on_fill(state: State, fill: Fill) -> None:
-    """One of our legs. Its side is the frame's or, better, our own order's."""
+    """One of our legs. Its side is that of our own order: frames do not always say it."""
     order = state.orders.get(fill.order_id)
-    side = order.spec.side if order else fill.side
+    side = order.spec.side if order else state.ledger.side_of(fill)
     if side is None:
-        state.counts["foreign_fills"] += 1               # not an order of this run, and the frame does not say: read balances
-        state.later(Chore.BALANCES, "", _REPEAT_MS)
+        _on_foreign_fill(state, fill)
         return
-    if not state.ledger.apply(fill, side):
+    effect = state.ledger.apply(fill, side)
+    if effect is not Effect.NOTHING:
+        state.moved_seq[fill.token_id] = state.last_seq
+    if effect is Effect.LEG and order is not None:
+        _on_new_leg(state, fill, order)
+
+
+def _on_new_leg(state: State, fill: Fill, order: Tracked) -> None:
+    order.traded_micro += fill.size_micro                # also if it failed: that part of the order is gone
+    if order.traded_micro >= order.spec.size_micro:
+        state.orders.move(order, OrderState.FILLED, state.now.ns)
+    what = f"{order.spec.side} {fill.size_micro / 1e6:g} at {fill.price_bp / 100:g} ¢ ({order.slot.kind})"
+    if fill.status is TradeStatus.FAILED:
+        state.warn(f"fill failed before it was reported: {what}")
+    else:
+        state.counts["fills"] += 1
+        state.info(f"fill: {what}")
+
+
+def _on_foreign_fill(state: State, fill: Fill) -> None:
+    """Of an earlier run. Nobody can say whether the balances that we read held it already, so it is not booked: they are
+    read again, with nothing open, before anything else is quoted."""
+    key, phase = (fill.trade_id, fill.order_id), PHASE[fill.status]
+    if state.foreign_phase.get(key, -1) >= phase:
         return
-    state.counts["fills"] += 1
-    state.last_fill_seq = state.last_seq
-    if order is not None:
-        order.traded_micro += fill.size_micro
-        if order.traded_micro >= order.spec.size_micro:
-            state.orders.move(order, OrderState.FILLED, state.now.ns)
-    state.info(f"fill: {side} {fill.size_micro / 1e6:g} at {fill.price_bp / 100:g} ¢ ({order.slot.kind if order else 'earlier run'})")
+    state.foreign_phase[key] = phase
+    state.moved_seq[fill.token_id] = state.last_seq
+    state.counts["foreign_fills"] += 1
+    if state.market is None or state.session is not Session.ACTIVE:
+        return                                           # balances are read before quoting starts
+    if fill.token_id in state.market.tokens:
+        state.session, state.target = Session.ROLL, state.market
+        sweep.begin(state, "foreign_fill", cools_down=False)
+    else:
+        state.later(Chore.BALANCES, "", balances.AGAIN_MS)      # it can only have changed our cash
 
 
 def on_order_update(state: State, update: OrderUpdate) -> None:
@@ -69,7 +93,11 @@ def on_order_update(state: State, update: OrderUpdate) -> None:
     if order is None or (order.done and update.status is VenueStatus.LIVE and order.absent_answers):
         _foreign(state, update)
         return
-    order.matched_micro = max(order.matched_micro, update.matched_micro)
+    if update.matched_micro > order.matched_micro:
+        order.matched_micro = update.matched_micro
+        state.orders.watch(order)
+    if not order.done:
+        order.absent_answers = order.absent_since_ns = 0
     if update.status is not VenueStatus.LIVE:
         order.final = True
         state.orders.move(order, _STATE_OF[update.status], state.now.ns)
@@ -108,6 +136,7 @@ def on_order_read(state: State, result: OrderRead) -> None:
         on_order_update(state, result.order)
         if order.state is OrderState.PENDING_CANCEL and not order.cancelling:
             state.orders.move(order, OrderState.WORKING, state.now.ns)       # the cancel was refused: it is alive
+            order.cancel_asked_ns = 0                                        # the next cancel has an age of its own
     elif result.outcome is Outcome.NOT_FOUND and state.user_up:
         _count_absence(state, order)
     if requests.is_doubtful(order):
@@ -115,31 +144,16 @@ def on_order_read(state: State, result: OrderRead) -> None:
 
 
 def on_fills_read(state: State, result: FillsRead) -> None:
-    state.reading_fills = False
+    condition_id, seq = result.request.condition_id, result.request.seq
+    state.reading_fills.discard(condition_id)
     if result.outcome is not Outcome.OK:
         return                                           # the next upkeep asks again
-    state.fills_wanted = False
-    state.fills_since_s = state.now.ms // 1000 - _FILLS_OVERLAP_S
+    if state.fills_wanted.get(condition_id, seq) < seq:
+        del state.fills_wanted[condition_id]
     for fill in result.fills:
         on_fill(state, fill)
-
-
-def on_balances_read(state: State, result: BalancesRead) -> None:
-    """Believed only if no trade moved them meanwhile; while a market is taken up nothing is placed before they are known."""
-    state.reading_balances = False
-    wanted = state.market is not None and set(result.request.token_ids) == set(state.market.tokens)
-    quiet = not state.ledger.unsettled() and state.last_fill_seq < result.request.seq
-    fresh = state.session is Session.ADOPT and all(state.ledger.effective(t) == 0 for t in result.request.token_ids)
-    if result.outcome is not Outcome.OK or not wanted or not (quiet or fresh):
-        state.later(Chore.BALANCES, "", _REPEAT_MS if state.session is Session.ADOPT else 1000)
-        return
-    cash_micro = result.cash_micro if quiet else state.ledger.cash_micro
-    if not quiet:
-        state.later(Chore.BALANCES, "", 1000)            # cash of the last window is still on its way
-    state.ledger.correct(cash_micro, result.tokens_micro)
-    if state.session is Session.ADOPT:
-        state.session = Session.ACTIVE
-        state.info(f"quoting starts: cash ${state.ledger.cash_micro / 1e6:,.2f}")
+    if not state.ledger.unsettled():                     # an older trade may still have to be heard of
+        state.fills_since_s[condition_id] = state.now.ms // 1000 - requests.FILLS_OVERLAP_S
 
 
 def _on_placed(state: State, order: Tracked, answer: Answer) -> None:
@@ -149,21 +163,29 @@ def _on_placed(state: State, order: Tracked, answer: Answer) -> None:
         state.warn(f"place {outcome}: {answer.detail or 'no answer'}")
     if outcome is Outcome.OK:
         state.counts["acked"] += 1
+        state.short_in_row = 0
         if order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
             _comes_alive(state, order)
     elif outcome in (Outcome.UNKNOWN, Outcome.DUPLICATE):
         state.counts["unknown"] += 1
-        if state.orders.move(order, OrderState.UNKNOWN, state.now.ns):
+        if order.state is OrderState.PENDING_NEW:           # otherwise the stream has said already that it lives, or how it ended
+            state.orders.move(order, OrderState.UNKNOWN, state.now.ns)
             requests.cancel(state, [order.order_id])        # in doubt cancel, then ask
             requests.ask_later(state, order)
+    elif order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
+        _refused(state, order, answer)
     else:
-        state.refusals[outcome] += 1
-        order.final = True
-        state.orders.move(order, OrderState.REJECTED, state.now.ns)
-        hold_ms = max(_HOLD_MS.get(outcome, 0), answer.retry_after_ms)
-        state.held_until_ns[order.slot] = state.now.ns + hold_ms * 1_000_000
-        if outcome is Outcome.INSUFFICIENT_BALANCE:
-            state.later(Chore.BALANCES, "", 0)
+        requests.ask(state, order)                          # refused, but the stream knows it: let the venue say which
+
+
+def _refused(state: State, order: Tracked, answer: Answer) -> None:
+    state.refusals[answer.outcome] += 1
+    order.final = True
+    state.orders.move(order, OrderState.REJECTED, state.now.ns)
+    hold_ms = max(_HOLD_MS.get(answer.outcome, 0), answer.retry_after_ms)
+    state.held_until_ns[order.slot] = state.now.ns + hold_ms * 1_000_000
+    if answer.outcome is Outcome.INSUFFICIENT_BALANCE:
+        balances.on_short(state)
 
 
 def _comes_alive(state: State, order: Tracked) -> None:

@@ -6,13 +6,25 @@ Owned by the thread `pm-book`. Books of the markets ahead are kept ready, so tha
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple, cast
 
-from trader.feeds.token_book import BURST_NS, Integrity, TokenBook
+from trader.feeds.token_book import Integrity, TokenBook
+from trader.feeds.verbatim import BURST_NS
 from trader.handoff.orders import Subscription
 from trader.model.book import MarketBook
 from trader.model.market import Market
-from trader.venues.contract import BookDump, BookEvent, Ignored, LevelChange, Pong, TickChange, TopOnly
+from trader.venues.contract import (
+    BookDump,
+    BookEvent,
+    BookSample,
+    Ignored,
+    LastTrade,
+    LevelChange,
+    Pong,
+    TickChange,
+    TopOnly,
+)
 
 DUMP_NS = 2_000_000_000              # a dump that was asked for comes within this
 AHEAD_DUMP_NS = 30_000_000_000       # a market that is not traded yet may be silent; ask again, but quietly
@@ -34,6 +46,7 @@ class Books:
         self._by_token: dict[str, TokenBook] = {}
         self._live: Market | None = None
         self._dirty = False
+        self._asked: set[str] = set()            # tokens of which somebody wants a sample
         self._breaks = 0
         self.integrity = Integrity()
         self._counts = Counter[type]()
@@ -101,6 +114,64 @@ class Books:
         elif isinstance(event, TickChange):
             book.new_tick(event.tick_bp, now_ns)
             self._breaks += 1
+        elif isinstance(event, LastTrade):
+            self._traded(event)
+
+    def _traded(self, trade: LastTrade) -> None:
+        """It belongs to the hashes of both outcomes, in ways that the hash check finds out."""
+        for token, book in self._by_token.items():
+            if token == trade.token_id:
+                book.verbatim.traded(trade)
+            elif token == self._partner(trade.token_id):
+                book.verbatim.other_traded(trade)
+
+    def _partner(self, token_id: str) -> str | None:
+        """The other outcome of the live market; None for any other token."""
+        if self._live is None or token_id not in self._live.tokens:
+            return None
+        yes, no = self._live.tokens
+        return no if token_id == yes else yes
+
+    @property
+    def live_tokens(self) -> tuple[str, ...]:
+        return self._live.tokens if self._live else ()
+
+    @property
+    def heard_ns(self) -> int | None:
+        """When a level of the live market last came; None while there is nothing to hear of."""
+        return max((book.heard_ns for book in self._live_books()), default=None)
+
+    @property
+    def tick_bp(self) -> int:
+        return min((book.tick_bp for book in self._live_books()), default=0)
+
+    @property
+    def changes(self) -> int:
+        return self._counts[LevelChange]
+
+    def doubt(self, tokens: Iterable[str], now_ns: int) -> None:
+        """Somebody found these books to be wrong: they are suspect until they are dumped anew."""
+        for token in tokens:
+            book = self._by_token.get(token)
+            if book is not None and book.has_dump:
+                self._breaks += 1
+                book.doubt(now_ns)
+
+    def ask_sample(self, token_id: str) -> None:
+        book = self._by_token.get(token_id)
+        if book is not None:
+            book.verbatim.is_asked = True
+            self._asked.add(token_id)
+
+    def samples(self, now_ns: int) -> list[BookSample]:
+        """Those that were asked for and can be had now; each once."""
+        found = []
+        for token in self._asked & self._by_token.keys():
+            sample = self._by_token[token].verbatim.sample(now_ns)
+            if sample is not None:
+                self._asked.discard(token)
+                found.append(sample)
+        return found
 
     def deadline_ns(self) -> int | None:
         """When a burst in flight must have ended; None when there is none. The other deadlines are coarser than a cycle."""
@@ -110,7 +181,7 @@ class Books:
     def repair(self, now_ns: int) -> Repair:
         """Judges bursts and missing dumps. Call once a cycle, when everything that has arrived is applied."""
         resubscribe, silent = [], None
-        live = self._live.tokens if self._live else ()
+        live = self.live_tokens
         for token, book in self._by_token.items():
             book.expire(now_ns)
             if book.has_dump:
@@ -124,7 +195,7 @@ class Books:
         return Repair(tuple(resubscribe), silent)
 
     def _live_books(self) -> list[TokenBook]:
-        return [self._by_token[token] for token in self._live.tokens] if self._live else []
+        return [self._by_token[token] for token in self.live_tokens]
 
     def market_book(self, received_ns: int) -> MarketBook | None:
         """What to publish now: both books of the live market, if both are whole and something changed since the last time."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from trader.errors import ConnectionLost, WireError
 from trader.feeds.connection import Connection, ProbePlan
@@ -20,22 +20,11 @@ from trader.model.book import FeedHealth, ReferencePrice
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.role import Posture
-from trader.venues.binance.market_stream import Candle, Goodbye, Quoted, ReferenceEvent, Traded
-from trader.venues.contract import Ignored
+from trader.venues.contract import Candle, Goodbye, Ignored, Quoted, ReferenceEvent, ReferenceStream, Traded
 
 KEEPALIVE_MS = 20_000
 LOST_FACTOR = 3
 RENEW_NS = 23 * 3_600 * 1_000_000_000        # the venue cuts every connection at 24 h; better at a moment of our choosing
-
-
-class ReferenceStream(Protocol):
-    """Pure; owned by this feed's thread. `venues.binance` fills it in."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def symbol(self) -> str: ...
-    def decode(self, frame: bytes) -> ReferenceEvent: ...
 
 
 class ReferenceFeed:

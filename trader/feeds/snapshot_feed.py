@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
@@ -22,23 +22,11 @@ from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.pacer import Pacer
 from trader.runtime.role import CYCLE_LIMIT_MS, Posture
-from trader.venues.binance.snapshot import Snapshot
+from trader.venues.contract import Snapshot, SnapshotSource
 
 log = logging.getLogger(__name__)
 
 _NS_PER_MS = 1_000_000
-
-
-class SnapshotSource(Protocol):
-    """Pure; owned by this feed's thread. `venues.binance` fills it in."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def poll_hz(self) -> float: ...
-    def decode(self, body: bytes) -> Snapshot: ...
 
 
 class SnapshotFeed:

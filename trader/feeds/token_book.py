@@ -10,11 +10,11 @@ Every change carries the venue's own top after the whole update, which is compar
 from __future__ import annotations
 
 from trader.feeds.ladder import Ladder
+from trader.feeds.verbatim import BURST_NS, Verbatim
 from trader.model.book import BookTop
 from trader.model.units import PriceBp
 from trader.venues.contract import BookDump, LevelChange, TopOnly
 
-BURST_NS = 5_000_000         # an atomic trade arrives as several messages; they leave the venue together
 _Top = tuple[PriceBp | None, PriceBp | None]
 
 
@@ -30,20 +30,23 @@ class Integrity:
 class TokenBook:
     """`has_dump`: there is a ladder at all. `is_whole`: it may be shown. `is_wrong`: a dump must be asked for.
 
-    `asked_ns`: when the missing dump was last asked for; `retried`: by a second subscription.
+    `asked_ns`: when the missing dump was last asked for; `retried`: by a second subscription. `heard_ns`: of the newest
+    dump or change.
     """
 
-    __slots__ = ("_burst", "_claim", "_integrity", "_ladder", "asked_ns", "has_dump", "is_wrong", "open_ns", "retried", "tick_bp",
-                 "token_id", "venue_ms")
+    __slots__ = ("_burst", "_claim", "_integrity", "_ladder", "asked_ns", "has_dump", "heard_ns", "is_wrong", "open_ns", "retried",
+                 "tick_bp", "token_id", "venue_ms", "verbatim")
 
     def __init__(self, token_id: str, tick_bp: PriceBp, integrity: Integrity, now_ns: int) -> None:
         self.token_id, self.tick_bp, self._integrity = token_id, tick_bp, integrity
         self._ladder = Ladder()
+        self.verbatim = Verbatim(token_id, tick_bp)
         self._claim: _Top | None = None          # the venue's top, not yet ours
         self._burst: tuple[int, str] | None = None       # the update that made the claim; None: a bare top made it
         self.open_ns: int | None = None          # since when ours differs
         self.has_dump, self.is_wrong, self.retried, self.asked_ns = False, False, False, now_ns
         self.venue_ms = 0
+        self.heard_ns = now_ns
 
     @property
     def is_whole(self) -> bool:
@@ -55,7 +58,9 @@ class TokenBook:
     def dump(self, dump: BookDump, now_ns: int) -> None:
         self._ladder.load(dump.bids, dump.asks)
         self.tick_bp = dump.tick_bp or self.tick_bp
-        self.has_dump, self.is_wrong, self.retried, self.venue_ms = True, False, False, dump.venue_ms
+        self.verbatim.load(dump, self.tick_bp, now_ns)
+        self.has_dump, self.is_wrong, self.retried = True, False, False
+        self.venue_ms, self.heard_ns = dump.venue_ms, now_ns
         self._claim = self._burst = self.open_ns = None
         self._settle(now_ns)
 
@@ -69,6 +74,8 @@ class TokenBook:
             return
         side = self._ladder.bids if change.is_bid else self._ladder.asks
         side.set(change.price_bp, change.size_micro)
+        self.verbatim.change(change, now_ns)
+        self.heard_ns = now_ns
         self.venue_ms, self._claim, self._burst = change.venue_ms, (change.bid_bp, change.ask_bp), burst
         self._settle(now_ns)
 
@@ -87,6 +94,12 @@ class TokenBook:
         """Continuity is lost: wait for a dump, from now on."""
         self.has_dump, self.is_wrong, self.retried, self.asked_ns = False, False, False, now_ns
         self._claim = self._burst = self.open_ns = None
+        self.verbatim.forget()
+
+    def doubt(self, now_ns: int) -> None:
+        """Somebody else found it to be wrong."""
+        self.forget(now_ns)
+        self.is_wrong = True
 
     def asked_again(self, now_ns: int) -> None:
         self.is_wrong, self.retried, self.asked_ns = False, True, now_ns
@@ -107,5 +120,4 @@ class TokenBook:
 
     def _mismatch(self, now_ns: int) -> None:
         self._integrity.mismatches += 1
-        self.forget(now_ns)
-        self.is_wrong = True
+        self.doubt(now_ns)

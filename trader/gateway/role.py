@@ -100,10 +100,10 @@ class GatewayRole:
         if wait_ms:
             return self._unsent(request, Outcome.RATE_LIMITED, wait_ms)
         signed = [self._client.sign(order_id, order) for order_id, order in request.orders]
-        if request.epoch < self._outbox.epoch:
-            return self._unsent(request, Outcome.SHED)
-        self._take_off(places=True)
-        try:
+        self._take_off(places=True)              # shown first, looked at the epoch then: whoever raises it and finds nobody
+        try:                                     # sending knows that no place of an older one leaves any more
+            if request.epoch < self._outbox.epoch:
+                return self._unsent(request, Outcome.SHED)
             answers = self._client.place(signed)
         finally:
             self._flight.publish(None)

@@ -14,6 +14,7 @@ from trader.model.event import (
     Fill,
     MailWaiting,
     MarketChange,
+    MarketResolved,
     OrderUpdate,
     UserFeedDown,
     UserFeedUp,
@@ -42,6 +43,7 @@ _RANK_OF: dict[type, Rank] = {
     UserFeedUp: Rank.TRUTH,
     UserFeedDown: Rank.STOP,
     MarketChange: Rank.CONTROL,
+    MarketResolved: Rank.CONTROL,
     MailWaiting: Rank.INTENT,
 }
 _URGENT = frozenset({Command.STOP, Command.CANCEL_ALL, Command.PAUSE})

@@ -1,10 +1,11 @@
-"""What one feed should be subscribed to. Wakes the feed out of its socket wait."""
+"""What one feed should be subscribed to, and small errands for it. Wakes the feed out of its socket wait."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 from collections import deque
+from enum import StrEnum
 from typing import NamedTuple
 
 from trader.model.market import Market
@@ -17,27 +18,52 @@ class Subscription(NamedTuple):
     ahead: tuple[Market, ...] = ()
 
 
-class FeedOrders:
-    """One slot, newest wins. Writer: markets. Reader: one feed, each cycle. The socket is never touched from outside.
+class Errand(StrEnum):
+    """What may be asked of a feed beside its subscription."""
 
-    The feed waits for its connection and for `fileno()` together, so an order does not wait for the next frame.
+    SAMPLE = "sample"                # hand out the whole book of a token, verbatim
+    RESUBSCRIBE = "resubscribe"      # the book of a token is not believed: fetch it anew
+    RECONNECT = "reconnect"          # the connection is not believed
+
+
+class FeedOrders:
+    """One slot, newest wins; errands: one slot a kind and token. Reader: one feed, each cycle.
+
+    Writers: markets (subscription), executor and verify (errands). The socket is never touched from outside. The feed waits
+    for its connection and for `fileno()` together, so an order does not wait for the next frame.
     """
 
     def __init__(self) -> None:
         self._slot: deque[Subscription] = deque(maxlen=1)
+        self._errands: dict[tuple[Errand, str], str] = {}
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
 
     def put(self, wanted: Subscription) -> None:     # markets thread
         self._slot.append(wanted)                    # visible first, then wake
-        with contextlib.suppress(OSError):           # full: a wake-up already waits and serves this order too;
-            self._wake_in.send(b"\0")                # closed: the feed has ended, and says so itself
+        self._wake()
+
+    def ask(self, errand: Errand, token_id: str, reason: str) -> None:       # any thread
+        """Asked again before it is done, it is done once, for the newest reason. `token_id` is empty for RECONNECT."""
+        self._errands[errand, token_id] = reason     # one C call, like the reader's popitem: several threads may ask at once
+        self._wake()
 
     def take(self) -> Subscription | None:           # the feed's thread
         with contextlib.suppress(BlockingIOError):
             self._wake_out.recv(4096)                # drain before reading the slot: an order put in between wakes again
         return self._slot.pop() if self._slot else None
+
+    def take_errand(self) -> tuple[Errand, str, str] | None:         # the feed's thread, after `take`, until None
+        """(errand, token, reason)."""
+        if not self._errands:
+            return None
+        (errand, token_id), reason = self._errands.popitem()
+        return errand, token_id, reason
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):           # full: a wake-up already waits and serves this order too;
+            self._wake_in.send(b"\0")                # closed: the feed has ended, and says so itself
 
     def fileno(self) -> int:
         return self._wake_out.fileno()

@@ -15,10 +15,11 @@ from trader.errors import ConnectionLost, WireError
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.inbox import ExecutorInbox
 from trader.handoff.orders import FeedOrders, Subscription
+from trader.markets.resolution import Resolutions
 from trader.markets.schedule import ANSWER_LIMIT_MS, AskSchedule, Reminder
 from trader.markets.selection import Sighting, learn, next_switch_ms, select
 from trader.markets.settings import MarketSettings
-from trader.model.event import MarketChange
+from trader.model.event import MarketChange, MarketResolved
 from trader.model.market import LiveMarket, Market
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
@@ -54,6 +55,7 @@ class MarketsRole:
         self._schedule = AskSchedule(settings.discovery_s, Backoff(_RETRY_MIN_S, _RETRY_MAX_S))
         self._missing, self._unanswered = Reminder(), Reminder()
         self._known: tuple[Sighting, ...] = ()
+        self._resolutions = Resolutions()
         self._chosen = _NOTHING
         self._ends_ms: int | None = None         # slug mode: the close of its event
         self._finished = False
@@ -68,6 +70,7 @@ class MarketsRole:
         self._choose()
         if self._ask_due():
             self._ask()
+        self._resolve_one()
         self._finish_if_over()
 
     def on_stop(self) -> None:
@@ -95,6 +98,8 @@ class MarketsRole:
         # The executor first: what is open in the old window is on its way out before anybody looks at the new one.
         if _id(chosen.now) != _id(before.now):
             self._switch(chosen.now)
+            if before.now is not None:
+                self._resolutions.add(before.now, self._clock.monotonic_ns())
         self._live.publish(chosen)
         if (_id(chosen.now), _id(chosen.next)) != (_id(before.now), _id(before.next)):
             self._subscribe(chosen)
@@ -155,6 +160,26 @@ class MarketsRole:
             self._finished = True
             log.info("event %s has closed: there is nothing more to trade", self._settings.slug)
             self._on_finished()
+
+    # --- outcomes -------------------------------------------------------------------------------------------------
+
+    def _resolve_one(self) -> None:
+        """Asks how one closed window ended, unless a switch is near: an answer that takes its whole deadline would delay it."""
+        market, switch_in_ms = self._resolutions.due(self._clock.monotonic_ns()), self._switch_in_ms()
+        if market is None or (switch_in_ms is not None and switch_in_ms < ANSWER_LIMIT_MS):
+            return
+        self.posture.declare("asking for an outcome", ANSWER_LIMIT_MS)
+        try:
+            winning_token = self._discovery.winner(market)
+        except (ConnectionLost, WireError) as error:
+            log.debug("no outcome of %s: %s", market.slug, error)
+            winning_token = None
+        self.posture.declare("cycle")
+        if winning_token is not None:
+            self._resolutions.known(market)
+            self._inbox.put(MarketResolved(market.condition_id, winning_token))
+        elif not self._resolutions.unknown(market, self._clock.monotonic_ns()):
+            log.warning("%s has no outcome after two days; look at the venue's own page.", market.slug)
 
     # --- words ----------------------------------------------------------------------------------------------------
 

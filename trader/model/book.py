@@ -67,7 +67,8 @@ class ReferencePrice(NamedTuple):
 class FeedHealth(NamedTuple):
     """Two ages and a probe for one connection (design §5). Writer: the feed, at least every cycle. Reader: the guards.
 
-    A quiet market is neither stale nor frozen: only an unanswered probe makes a connection stale.
+    A quiet market is neither stale nor frozen: only an unanswered probe makes a connection stale, and only a fair price that
+    moves while no data comes makes it frozen.
     """
 
     connected: bool
@@ -77,6 +78,7 @@ class FeedHealth(NamedTuple):
     probe_sent_ns: int | None    # oldest probe that is still unanswered
     generation: int
     suspect: bool                # the book differs from the venue's own top; being repaired
+    frozen: str | None = None    # why the data is believed to stand still although the connection answers
 
     def stale_reason(self, now_ns: int, stale_after_ms: int) -> str | None:
         """Why this feed must not be quoted on, or None."""

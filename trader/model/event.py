@@ -178,6 +178,13 @@ class MarketChange(NamedTuple):
     market: Market | None        # None: no window is open; stay flat
 
 
+class MarketResolved(NamedTuple):
+    """From `markets`: a window that was live has an outcome. Its winning token pays one dollar, the other nothing."""
+
+    condition_id: str
+    winning_token: str
+
+
 class Command(StrEnum):
     STOP = "stop"                # end of session: cancel all, verify, then report `done`
     CANCEL_ALL = "cancel_all"    # cancel now, cool down, quote again
@@ -194,4 +201,4 @@ class MailWaiting(NamedTuple):
     """The mailbox rang: the intent itself is taken from the mailbox."""
 
 
-ExecutorEvent = Fill | OrderUpdate | UserFeedUp | UserFeedDown | Result | MarketChange | Control | MailWaiting
+ExecutorEvent = Fill | OrderUpdate | UserFeedUp | UserFeedDown | Result | MarketChange | MarketResolved | Control | MailWaiting

@@ -68,6 +68,7 @@ class DeskStats:
             **_inventory(self._desk.hands.inventory.read()),
             "open_orders_at_exit": self._open_orders(report),
             "feeds": {feed.name: feed.stats() for feed in (self._desk.book_feed, self._desk.user_feed, self._desk.reference_feed)},
+            "verify": self._desk.verify.stats(),
             "latency": _latency(self._desk),
         }
 
@@ -96,8 +97,13 @@ def _executor(report: ExecutorReport) -> dict[str, Any]:
         "orders_cancelled": ended.get("cancelled", 0),
         "orders_filled": ended.get("filled", 0),
         "orders_foreign": counts.get("foreign_orders", 0),
+        "cancel_requests": counts.get("cancel_requests", 0),
         "fills": report.fills,
         "fills_failed": report.failed_fills,
+        "fills_foreign": counts.get("foreign_fills", 0),
+        "corrections": counts.get("corrections", 0),
+        "missing_in_listing": counts.get("missing_in_listing", 0),
+        "residual_shares": report.residual_micro / MICRO,
         "volume_usd": report.volume_micro / MICRO,
         "fees_usd": report.fees_micro / MICRO,
         "pnl_marked_usd": None if marked is None else marked / MICRO,

@@ -1,7 +1,8 @@
 """The simplest venue that is right: answers every gateway request from memory. The judge of the executor's property tests.
 
 It knows nothing of wires, threads or time. It checks what a venue would (no sale of what is not settled, no buy beyond the
-cash) and keeps `refused` so that a test can say that a correct executor is never refused for those reasons.
+cash) and keeps `refused` so that a test can say that a correct executor is never refused for those reasons. `mood` makes it
+refuse places for reasons of its own.
 """
 
 from __future__ import annotations
@@ -57,11 +58,17 @@ class ModelVenue:
         self.settled: dict[str, int] = {}
         self.truth: list[Truth] = []
         self.refused: list[str] = []
+        self.mood: tuple[Outcome, int] | None = None         # how every place is refused now, and its retry_after_ms
+        self.now_ms = 0
 
     # --- what the venue does by itself ------------------------------------------------------------------------------
 
     def live(self) -> list[str]:
         return [order_id for order_id, order in self.orders.items() if order.status is VenueStatus.LIVE]
+
+    def rest(self, order_id: str, spec: OrderSpec) -> None:
+        """An order that lies here already, of an earlier run."""
+        self.orders[order_id] = _Resting(spec, 0, VenueStatus.LIVE)
 
     def fill(self, order_id: str, size_micro: int) -> None:
         """Somebody trades with this resting order."""
@@ -71,7 +78,7 @@ class ModelVenue:
         status = VenueStatus.FILLED if matched == order.spec.size_micro else VenueStatus.LIVE
         self.orders[order_id] = order._replace(matched_micro=matched, status=status)
         trade = Fill(f"t{len(self.trades)}", order_id, order.spec.condition_id, order.spec.token_id, None, order.spec.price_bp,
-                     SizeMicro(size), MoneyMicro(0), TradeStatus.MATCHED, 0)
+                     SizeMicro(size), MoneyMicro(0), TradeStatus.MATCHED, self.now_ms)
         if order.spec.side is Side.BUY:
             self.cash_micro -= notional_micro(order.spec.price_bp, size)
         else:
@@ -130,7 +137,7 @@ class ModelVenue:
                 rows = [self._update(i) for i in self.live() if self.orders[i].spec.condition_id == request.condition_id]
                 return OpenOrdersRead(request, Outcome.OK, tuple(rows), Timing())
             case ReadFills():
-                return FillsRead(request, Outcome.OK, tuple(self.trades.values()), Timing())
+                return FillsRead(request, Outcome.OK, tuple(t for t in self.trades.values() if _asked_for(t, request)), Timing())
             case ReadBalances():
                 tokens = tuple((token, self.settled.get(token, 0)) for token in request.token_ids)
                 return BalancesRead(request, Outcome.OK, MoneyMicro(self.cash_micro), tokens, Timing())
@@ -138,6 +145,8 @@ class ModelVenue:
     def _place(self, order_id: str, spec: OrderSpec) -> Answer:
         if order_id in self.orders:
             return Answer(order_id, Outcome.DUPLICATE)
+        if self.mood is not None:
+            return Answer(order_id, self.mood[0], "not now", self.mood[1])
         held = self.settled.get(spec.token_id, 0) - self.open_micro(spec.token_id, Side.SELL)
         if spec.side is Side.SELL and spec.size_micro > held:
             self.refused.append(order_id)
@@ -171,3 +180,7 @@ class ModelVenue:
     def _report(self, trade: Fill) -> None:
         self.trades[trade.trade_id] = trade
         self.truth.append(trade)
+
+
+def _asked_for(trade: Fill, request: ReadFills) -> bool:
+    return trade.condition_id == request.condition_id and trade.venue_ms >= request.after_s * 1000

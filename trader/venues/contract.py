@@ -13,6 +13,9 @@ from trader.model.units import MoneyMicro, PriceBp, SizeMicro
 # --- market data ----------------------------------------------------------------------------------------------------
 
 
+LevelText = tuple[str, str]              # price and size of a level, verbatim: what the venue's own hash covers
+
+
 class BookDump(NamedTuple):
     """A whole book of one token. Replaces whatever was there. Order of levels is not relied on."""
 
@@ -22,6 +25,9 @@ class BookDump(NamedTuple):
     tick_bp: PriceBp | None          # None: unchanged (a post-trade dump does not say)
     venue_ms: int
     hash: str
+    bid_texts: tuple[LevelText, ...] = ()        # of the same levels, in the same order
+    ask_texts: tuple[LevelText, ...] = ()
+    last_trade: str | None = None    # verbatim price; None: not said (a post-trade dump does not)
 
 
 class LevelChange(NamedTuple):
@@ -38,6 +44,8 @@ class LevelChange(NamedTuple):
     ask_bp: PriceBp | None
     venue_ms: int
     hash: str
+    price_text: str = ""
+    size_text: str = ""
 
 
 class TickChange(NamedTuple):
@@ -56,6 +64,14 @@ class TopOnly(NamedTuple):
     venue_ms: int
 
 
+class LastTrade(NamedTuple):
+    """The price of a trade, verbatim. No level changes by it; the hash of the book covers it. May come late."""
+
+    token_id: str
+    price_text: str
+    venue_ms: int
+
+
 class Pong(NamedTuple):
     """The answer to our probe."""
 
@@ -66,7 +82,7 @@ class Ignored(NamedTuple):
     name: str
 
 
-BookEvent = BookDump | LevelChange | TickChange | TopOnly | Pong | Ignored
+BookEvent = BookDump | LevelChange | TickChange | TopOnly | LastTrade | Pong | Ignored
 
 
 class MarketStream(Protocol):
@@ -87,6 +103,39 @@ class MarketStream(Protocol):
         ...
 
 
+class BookSample(NamedTuple):
+    """One token's whole book as the venue wrote it, at the end of an update. Written by the book feed, read by `verify`."""
+
+    token_id: str
+    hash: str                        # the venue's, of exactly this state
+    venue_ms: int
+    tick_bp: PriceBp
+    bids: tuple[tuple[PriceBp, LevelText], ...]      # in no order
+    asks: tuple[tuple[PriceBp, LevelText], ...]
+    last_trade: str | None           # None: never heard
+    last_trade_is_sure: bool         # False: a trade came since whose price text is not known yet
+    other_last_trade: str | None     # of the other outcome, when that is newer
+
+
+class BookHash(Protocol):
+    """The venue's own check of a whole book. Pure; used by the `verify` thread."""
+
+    def agrees(self, sample: BookSample, market: Market) -> bool | None:
+        """None: it cannot be told, because something that the hash covers is not known."""
+        ...
+
+
+class BookReader(Protocol):
+    """Reads whole books by REST, to judge ours: an answer cannot be ordered against the stream. Blocking, with a deadline."""
+
+    @property
+    def deadline_ms(self) -> int: ...
+    def read(self, token_id: str) -> BookDump:
+        """Raises ConnectionLost or WireError."""
+        ...
+    def close(self) -> None: ...
+
+
 class UserStream(Protocol):
     """Our orders and trades. Pure, owned by the feed's thread."""
 
@@ -101,6 +150,75 @@ class UserStream(Protocol):
         ...
 
 
+# --- reference price ------------------------------------------------------------------------------------------------
+
+
+class Quoted(NamedTuple):
+    """The best bid and ask."""
+
+    bid_micro: MoneyMicro
+    ask_micro: MoneyMicro
+
+
+class Traded(NamedTuple):
+    """The last price."""
+
+    price_micro: MoneyMicro
+    venue_ms: int
+
+
+class Candle(NamedTuple):
+    """The open of the candle that began at `open_ms` is the strike of the window that opened then."""
+
+    open_ms: int
+    open_micro: MoneyMicro
+    is_final: bool
+
+
+class Goodbye(NamedTuple):
+    """The server is about to close this connection."""
+
+
+ReferenceEvent = Quoted | Traded | Candle | Goodbye | Ignored
+
+
+class ReferenceStream(Protocol):
+    """Pure; owned by the feed's thread. There is nothing to subscribe: the address says it all."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    def decode(self, frame: bytes) -> ReferenceEvent:
+        """Raises WireError on what it cannot read."""
+        ...
+
+
+class Snapshot(NamedTuple):
+    """What a polled source says, and how old that was when it answered."""
+
+    bid_micro: MoneyMicro
+    ask_micro: MoneyMicro
+    open_micro: MoneyMicro | None
+    open_ms: int | None              # start of the window to which the open belongs
+    age_ms: int
+    is_stale: bool
+
+
+class SnapshotSource(Protocol):
+    """Where a polled source is and how to read its answer. Pure; owned by the feed's thread."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def poll_hz(self) -> float: ...
+    def decode(self, body: bytes) -> Snapshot:
+        """Raises WireError on what it cannot read."""
+        ...
+
+
 # --- markets --------------------------------------------------------------------------------------------------------
 
 
@@ -111,6 +229,9 @@ class Discovery(Protocol):
         """Windows of a series that have not closed, by close time. Those that cannot be traded are left out."""
         ...
     def by_slug(self, slug: str) -> Market | None: ...
+    def winner(self, market: Market) -> str | None:
+        """The token that pays one dollar; None while the market is not resolved."""
+        ...
     def close(self) -> None: ...
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trader.errors import WireError
-from trader.venues.binance.market_stream import BinanceMarketStream, Candle, Goodbye, Quoted, Traded, price_micro_from_wire
-from trader.venues.contract import Ignored
+from trader.venues.binance.market_stream import BinanceMarketStream, price_micro_from_wire
+from trader.venues.contract import Candle, Goodbye, Ignored, Quoted, Traded
 
 STREAM = BinanceMarketStream("wss://binance.test/", "BTCUSDT")
 QUOTED = {"u": 400900217, "s": "BTCUSDT", "b": "60049.97000000", "B": "31.21000000", "a": "60049.98000000", "A": "40.66000000"}

@@ -118,3 +118,23 @@ def test_an_answer_that_is_not_a_listing_is_a_wire_error(body: bytes) -> None:
     client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
     with pytest.raises(WireError):
         GammaDiscovery("https://gamma.test", client).windows(1, OPEN_MS)
+
+
+def resolved(**changes: Any) -> str | None:
+    answer = row(closed=True, acceptingOrders=False, outcomePrices='["0", "1"]') | changes
+    client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, json=answer)))
+    return GammaDiscovery("https://gamma.test/", client).winner(market_from_gamma(row()))
+
+
+def test_a_resolved_market_names_the_token_whose_price_is_one() -> None:
+    market = market_from_gamma(row())
+    assert resolved() == market.no_token and resolved(outcomePrices='["1.0", "0.0"]') == market.yes_token
+
+
+def test_there_is_no_winner_before_the_close_nor_when_the_price_is_not_one() -> None:
+    assert resolved(closed=False) is None
+    assert resolved(outcomePrices='["0.5", "0.5"]') is None
+
+
+def test_the_winner_of_another_market_with_the_same_slug_is_not_ours() -> None:
+    assert resolved(conditionId="0x" + "ab" * 32) is None

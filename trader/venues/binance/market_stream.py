@@ -6,50 +6,21 @@ Facts in docs/venues/binance.md. `bookTicker` carries no time of its own: it is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from trader.errors import WireError
 from trader.model.units import MoneyMicro, scaled_int
-from trader.venues.contract import Ignored
+from trader.venues.contract import Candle, Goodbye, Ignored, Quoted, ReferenceEvent, Traded
 
 _WIRE_DECIMALS = 8               # of every price; we keep six
 _WIRE_PER_MICRO = 100
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 
 
-class Quoted(NamedTuple):
-    """`bookTicker`: the best bid and ask."""
-
-    bid_micro: MoneyMicro
-    ask_micro: MoneyMicro
-
-
-class Traded(NamedTuple):
-    """`aggTrade`: the last price."""
-
-    price_micro: MoneyMicro
-    venue_ms: int
-
-
-class Candle(NamedTuple):
-    """`kline_1h`: the open of the candle that began at `open_ms` is the strike of the window that opened then."""
-
-    open_ms: int
-    open_micro: MoneyMicro
-    is_final: bool
-
-
-class Goodbye(NamedTuple):
-    """`serverShutdown`: the server is about to close this connection."""
-
-
-ReferenceEvent = Quoted | Traded | Candle | Goodbye | Ignored
-
-
 class BinanceMarketStream:
-    """The three streams of one pair over one connection. There is nothing to subscribe: the address names the streams."""
+    """Implements `contract.ReferenceStream`: the three streams of one pair over one connection, named in the address."""
 
     def __init__(self, ws_url: str, symbol: str) -> None:
         pair = symbol.lower()
@@ -103,6 +74,6 @@ def _goodbye(_: dict[str, Any]) -> Goodbye:
 _READERS: dict[str, Callable[[dict[str, Any]], ReferenceEvent]] = {
     "bookTicker": _quoted,       # comes without `e`
     "aggTrade": _traded,
-    "kline": _candle,
+    "kline": _candle,            # kline_1h: its open is the strike
     "serverShutdown": _goodbye,
 }

@@ -10,29 +10,18 @@ Numbers may come as JSON numbers or as text; their digits are taken as written, 
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from trader.errors import WireError
-from trader.model.units import MoneyMicro
 from trader.venues.binance.market_stream import price_micro_from_wire
 from trader.venues.binance.settings import BinanceSettings
+from trader.venues.contract import Snapshot
 
 _HOUR_MS = 3_600_000
 
 
-class Snapshot(NamedTuple):
-    """What the source says, and how old that was when it answered."""
-
-    bid_micro: MoneyMicro
-    ask_micro: MoneyMicro
-    open_micro: MoneyMicro | None
-    open_ms: int | None              # start of the hour of `ts_ms`, to which `open_px` belongs
-    age_ms: int
-    is_stale: bool
-
-
 class BinanceSnapshot:
-    """Where the source is, how often it may be asked, and how to read its answer."""
+    """Implements `contract.SnapshotSource`: where the source is, how often it may be asked, and how to read its answer."""
 
     def __init__(self, settings: BinanceSettings) -> None:
         self.url, self.symbol, self.poll_hz = settings.snapshot_url, settings.symbol.upper(), settings.poll_hz
@@ -55,7 +44,7 @@ def _snapshot(row: dict[str, Any]) -> Snapshot:
         raise ValueError(f"bid {row['bid']} and ask {row['ask']} are not a market")
     if not isinstance(row["stale"], bool):
         raise ValueError(f"stale {row['stale']!r} is neither true nor false")
-    open_px = row.get("open_px")
+    open_px = row.get("open_px")         # belongs to the hour of `ts_ms`
     return Snapshot(
         bid_micro=bid_micro, ask_micro=ask_micro,
         open_micro=None if open_px is None else price_micro_from_wire(str(open_px)),

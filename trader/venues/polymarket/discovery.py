@@ -14,7 +14,7 @@ import orjson
 
 from trader.errors import ConnectionLost, WireError
 from trader.model.market import Market
-from trader.model.units import price_bp_from_wire, size_micro_from_wire
+from trader.model.units import price_bp_from_wire, scaled_int, size_micro_from_wire
 from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,16 @@ class GammaDiscovery:
         if event is None:
             return None
         return next(iter(self._tradable([event])), None)
+
+    def winner(self, market: Market) -> str | None:
+        """A slug may name another market too (the repeated hour in autumn): the condition id decides."""
+        row = self._get(f"/markets/slug/{market.slug}", {})
+        try:
+            if row is None or padded_condition_id(row["conditionId"]) != market.condition_id or not row.get("closed"):
+                return None
+            return _winning_token(row)
+        except UNREADABLE as why:
+            raise unreadable("Gamma's market", orjson.dumps(row), why) from None
 
     def close(self) -> None:
         self._client.close()
@@ -117,6 +127,14 @@ def _tokens_by_label(row: dict[str, Any]) -> tuple[str, str]:
     if not yes or not no:
         raise WireError(f"outcomes {labels} are neither up/down nor yes/no.", remedy="Choose another series or slug.")
     return yes[0], no[0]
+
+
+def _winning_token(row: dict[str, Any]) -> str | None:
+    """Once it is resolved, the price of one outcome is exactly 1. None before, and when both sides got a part."""
+    prices = [str(price) for price in _list(row["outcomePrices"])]
+    tokens = [str(token) for token in _token_ids(row)]
+    won = [token for token, price in zip(tokens, prices, strict=True) if scaled_int(price, 18, "outcome price") == 10**18]
+    return won[0] if len(won) == 1 else None
 
 
 def _token_ids(row: dict[str, Any]) -> list[Any]:

@@ -13,7 +13,7 @@ import orjson
 
 from trader.errors import WireError
 from trader.model.units import PriceBp, SizeMicro, price_bp_from_wire
-from trader.venues.contract import BookDump, BookEvent, Ignored, LevelChange, Pong, TickChange, TopOnly
+from trader.venues.contract import BookDump, BookEvent, Ignored, LastTrade, LevelChange, LevelText, Pong, TickChange, TopOnly
 from trader.venues.polymarket.wire import UNREADABLE, ms_from_wire, size_from_wire, top_bp_from_wire, unreadable
 
 _PONG = [Pong()]
@@ -64,31 +64,44 @@ def _text(message: dict[str, Any]) -> str:
     return orjson.dumps(message).decode()
 
 
-def _book(message: dict[str, Any], events: list[BookEvent]) -> None:
-    tick = message.get("tick_size")              # absent in the book that follows a trade
-    events.append(BookDump(
+def book_dump(message: dict[str, Any]) -> BookDump:
+    """A whole book, of the stream or of REST, which writes the same object. Raises WireError or one of wire.UNREADABLE."""
+    tick, last_trade = message.get("tick_size"), message.get("last_trade_price")     # absent in the book that follows a trade
+    bids, asks = message["bids"], message["asks"]
+    return BookDump(
         token_id=str(message["asset_id"]),
-        bids=_levels(message["bids"]),
-        asks=_levels(message["asks"]),
+        bids=_levels(bids),
+        asks=_levels(asks),
         tick_bp=price_bp_from_wire(str(tick)) if tick else None,
         venue_ms=ms_from_wire(message["timestamp"]),
         hash=str(message.get("hash", "")),
-    ))
+        bid_texts=_texts(bids),
+        ask_texts=_texts(asks),
+        last_trade=None if last_trade is None else str(last_trade),
+    )
+
+
+def _book(message: dict[str, Any], events: list[BookEvent]) -> None:
+    events.append(book_dump(message))
 
 
 def _levels(rows: list[dict[str, str]]) -> tuple[tuple[PriceBp, SizeMicro], ...]:
     return tuple((price_bp_from_wire(row["price"]), size_from_wire(row["size"])) for row in rows)
 
 
+def _texts(rows: list[dict[str, str]]) -> tuple[LevelText, ...]:
+    return tuple((row["price"], row["size"]) for row in rows)
+
+
 def _price_change(message: dict[str, Any], events: list[BookEvent]) -> None:
     venue_ms = ms_from_wire(message["timestamp"])
     for row in message["price_changes"]:
-        side = row["side"]
+        side, price, size = row["side"], row["price"], row["size"]
         if side != "BUY" and side != "SELL":
             raise ValueError(f"side {side!r}")
         events.append(LevelChange(
-            row["asset_id"], side == "BUY", price_bp_from_wire(row["price"]), size_from_wire(row["size"]),
-            top_bp_from_wire(row["best_bid"]), top_bp_from_wire(row["best_ask"]), venue_ms, row.get("hash", ""),
+            row["asset_id"], side == "BUY", price_bp_from_wire(price), size_from_wire(size),
+            top_bp_from_wire(row["best_bid"]), top_bp_from_wire(row["best_ask"]), venue_ms, row.get("hash", ""), price, size,
         ))
 
 
@@ -104,9 +117,14 @@ def _best_bid_ask(message: dict[str, Any], events: list[BookEvent]) -> None:
                           ms_from_wire(message["timestamp"])))
 
 
+def _last_trade_price(message: dict[str, Any], events: list[BookEvent]) -> None:
+    events.append(LastTrade(str(message["asset_id"]), str(message["price"]), ms_from_wire(message["timestamp"])))
+
+
 _READERS: dict[Any, Callable[[dict[str, Any], list[BookEvent]], None]] = {
     "book": _book,
     "price_change": _price_change,
     "tick_size_change": _tick_size_change,
     "best_bid_ask": _best_bid_ask,
+    "last_trade_price": _last_trade_price,
 }

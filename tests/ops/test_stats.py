@@ -1,0 +1,135 @@
+"""What a desk says of itself before, during and after a run: always an answer, always JSON."""
+
+import json
+
+import pytest
+
+from trader.desk import build
+from trader.executor.role import ExecutorReport
+from trader.executor.state import Session
+from trader.model.action import CancelMarket, PlaceOrders
+from trader.model.event import Command, Control
+from trader.model.intent import Inventory, Mode
+from trader.model.order import Kind, OrderState, Side, Slot, WorkingOrder
+from trader.model.setting import Secret
+from trader.ops.stats import DeskStats
+from trader.runtime.supervisor import Supervisor
+from trader.settings import Settings
+from trader.testing.manual_clock import ManualClock
+from trader.venues.polymarket.account import Account, ApiCredentials
+
+ACCOUNT = Account("0x" + "1" * 40, "0x" + "1" * 40, 0, 137, Secret("0x" + "11" * 32), ApiCredentials("k", Secret("s"), Secret("p"), b"s"))
+ORDER = WorkingOrder("0x1", Slot(Side.SELL, 0, Kind.COMPLEMENT_BUY), "2", Side.BUY, 4_900, 25_500_000, OrderState.WORKING)
+HELD = Inventory("0xaa", 1_500_000, 0, 2_500_000, 0, 7_000_000, Mode.CAUTION, ("caution",), (ORDER,))
+REPORT = ExecutorReport(Session.ACTIVE, "btc", 7_000_000, 10_000_000, 9_250_000, 1, {"placed": 5, "acked": 3, "windows": 1, "unknown": 1},
+                        {"filled": 1, "cancelled": 2}, {"would_cross": 1, "shed": 1}, {"boot": 1}, {"caution": 120}, 2, 1, 3_500_000,
+                        0, 0)
+
+
+class Desk:
+    def __init__(self):
+        self.clock = ManualClock(1_000)
+        self.stats = DeskStats(self.clock)
+        self.desk = build(Settings(), ACCOUNT, self.clock, strategy=None, on_stopped=lambda: None, on_finished=lambda: None)
+
+    def begin(self):
+        self.stats.begin(Settings(), self.desk, Supervisor(self.clock, 5_000, lambda name, error: None))
+
+    def publish(self):
+        self.desk.hands.inventory.publish(HELD)
+        self.desk.hands.report.publish(REPORT)
+
+
+@pytest.fixture
+def desk():
+    desk = Desk()
+    yield desk
+    desk.desk.hands.book_orders.close()
+    desk.desk.hands.user_orders.close()
+
+
+def test_before_the_desk_is_built_there_is_only_the_head(desk):
+    desk.clock.advance(ms=1_500)
+    assert desk.stats.summary() == {"mode": "", "seconds": 1.5, "exit_reason": ""}
+    assert desk.stats.now() == {**desk.stats.summary(), "quotes": [], "depths": {}, "roles": []}
+
+
+def test_before_the_executor_reported_there_is_what_the_others_know(desk):
+    desk.begin()
+    summary = desk.stats.summary()
+    assert summary["ticks"] == 0 and summary["open_orders_at_exit"] is None and "orders_placed" not in summary
+    assert summary["feeds"].keys() == {"pm-book", "pm-user", "bn-ticker"}
+
+
+def test_seconds_count_from_the_start_of_the_roles_to_the_end(desk):
+    desk.clock.advance(ms=500)
+    desk.begin()
+    desk.clock.advance(ms=2_000)
+    desk.stats.end(verified=True)
+    desk.clock.advance(ms=9_000)
+    assert desk.stats.summary()["seconds"] == 2.0
+
+
+def test_money_and_shares_leave_micro_units_behind(desk):
+    desk.begin()
+    desk.publish()
+    summary = desk.stats.summary()
+    assert (summary["cash_usd"], summary["volume_usd"], summary["pnl_marked_usd"]) == (7.0, 3.5, -0.75)
+    assert summary["inventory"] == {"yes": 2.5, "no": 0.0, "yes_settled": 1.5, "no_settled": 0.0}
+
+
+def test_orders_are_counted_by_what_became_of_them(desk):
+    desk.begin()
+    desk.publish()
+    summary = desk.stats.summary()
+    counted = {name: summary[f"orders_{name}"] for name in ("placed", "acked", "rejected", "unknown", "cancelled", "filled", "foreign")}
+    assert counted == {"placed": 5, "acked": 3, "rejected": 2, "unknown": 1, "cancelled": 2, "filled": 1, "foreign": 0}
+
+
+def test_a_result_is_not_known_before_quoting_began(desk):
+    desk.begin()
+    desk.desk.hands.report.publish(REPORT._replace(start_value_micro=None))
+    assert desk.stats.summary()["pnl_marked_usd"] is None
+
+
+@pytest.mark.parametrize(("verified", "shown"), [(None, 1), (True, 0), (False, None)])
+def test_open_orders_are_the_executors_until_the_end_and_then_0_or_unknown(desk, verified, shown):
+    desk.begin()
+    desk.publish()
+    if verified is not None:
+        desk.stats.end(verified=verified)
+    assert desk.stats.summary()["open_orders_at_exit"] == shown
+
+
+def test_quotes_show_the_side_of_the_quote_and_of_the_token(desk):
+    desk.begin()
+    desk.publish()
+    assert desk.stats.now()["quotes"] == [{"order_id": "0x1", "side": "SELL", "kind": "COMPLEMENT_BUY", "token_side": "BUY",
+                                           "price": 0.49, "remaining": 25.5, "state": "WORKING"}]
+
+
+def test_depths_show_what_waits_in_each_hand_off(desk):
+    desk.begin()
+    desk.desk.hands.inbox.put(Control(Command.RESUME, "test"))
+    desk.desk.hands.outbox.put(CancelMarket(1, "0xaa"))
+    desk.desk.hands.outbox.put(PlaceOrders(2, 0, ()))
+    assert desk.stats.depths() == {"inbox": 1, "outbox.cancel_all": 1, "outbox.cancel": 0, "outbox.place": 1, "outbox.read": 0}
+
+
+@pytest.mark.parametrize("moment", ["before", "running", "reported", "ended"])
+def test_everything_is_json_at_every_moment_with_no_infinity_in_it(desk, moment):
+    if moment != "before":
+        desk.begin()
+    if moment in ("reported", "ended"):
+        desk.publish()
+    if moment == "ended":
+        desk.stats.end(verified=False)
+    for said in (desk.stats.now(), desk.stats.summary()):
+        assert json.loads(json.dumps(said, allow_nan=False)) == said
+
+
+def test_a_second_run_of_the_same_keys_after_the_end_says_the_same(desk):
+    desk.begin()
+    desk.publish()
+    desk.stats.end(verified=True)
+    assert desk.stats.summary() == desk.stats.summary()

@@ -1,0 +1,122 @@
+"""A Trader before it runs, and starts that are refused: one error, and nothing left behind."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from trader import Trader, TraderError
+from trader.config import load_config
+from trader.errors import ConfigError, PortInUse, VenueUnreachable
+
+KEY = "0x" + "ab" * 32
+
+
+def children():
+    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+def footprint():
+    """What a Trader could leave behind in this process."""
+    return {thread.name for thread in threading.enumerate()}, len(os.listdir("/proc/self/fd")), children()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    def load(*overrides):
+        (tmp_path / "conf.yaml").write_text("mode: embedded\n")
+        return load_config(tmp_path / "conf.yaml", env={}, overrides=[f"ops.control_dir={tmp_path}/run", *overrides])
+
+    return load
+
+
+@pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return port
+
+
+def refused(settings, error, **options):
+    """A start that must fail. Returns the trader and the error, after proving that nothing is left."""
+    before = footprint()
+    trader = Trader(settings, **options)
+    with pytest.raises(error) as caught:
+        trader.start()
+    assert footprint() == before
+    trader.stop()                                # a failed start needs no stop, and bears one
+    return trader, caught.value
+
+
+def test_making_one_starts_nothing(settings):
+    before = footprint()
+    Trader(settings())
+    assert footprint() == before
+
+
+def test_before_the_start_every_question_has_an_answer(settings):
+    trader = Trader(settings())
+    assert trader.healthy() is False and trader.wait() is False
+    assert trader.stats()["roles"] == [] and trader.summary()["exit_reason"] == ""
+    assert "queues: none" in trader.threads_text()
+
+
+def test_stop_before_the_start_does_nothing(settings):
+    Trader(settings()).stop()
+
+
+@pytest.mark.parametrize("order", [lambda t: t.pause("lunch"), lambda t: t.resume(), lambda t: t.cancel_all()])
+def test_an_order_to_a_trader_that_does_not_run_is_refused_and_not_swallowed(settings, order):
+    with pytest.raises(TraderError, match=r"does not run\. Call it between start\(\) and stop\(\)"):
+        order(Trader(settings()))
+
+
+def test_an_exchange_that_cannot_listen(settings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        trader, error = refused(settings(f"exchange.port={port}"), PortInUse)
+    assert str(port) in str(error) and trader.summary()["exit_reason"] == error.problem
+
+
+def test_a_venue_that_is_not_there(settings, unused_port):
+    live = settings("mode=live", f"polymarket.private_key={KEY}", f"polymarket.clob_url=http://127.0.0.1:{unused_port}")
+    _, error = refused(live, VenueUnreachable)
+    assert str(unused_port) in str(error) and KEY[2:] not in str(error)
+
+
+def test_a_refusal_after_the_exchange_started_ends_the_exchange(settings, tmp_path):
+    (tmp_path / "run").write_text("not a folder")
+    _, error = refused(settings(), ConfigError)
+    assert "ops.control_dir" in str(error)
+
+
+def test_a_role_that_cannot_start_fails_the_start_and_undoes_all_of_it(settings, tmp_path):
+    (tmp_path / "run").mkdir(mode=0o755)
+    _, error = refused(settings(), ConfigError)          # raised on the thread `control`
+    assert "is open to others" in str(error)
+
+
+def test_a_trader_runs_once(settings, unused_port):
+    trader, _ = refused(settings("mode=live", f"polymarket.private_key={KEY}",
+                                 f"polymarket.clob_url=http://127.0.0.1:{unused_port}"), VenueUnreachable)
+    with pytest.raises(TraderError, match=r"started before\. Make a new one"):
+        trader.start()
+
+
+def test_no_start_touches_what_belongs_to_the_process(settings, tmp_path):
+    """Signals, logging, the switch interval: they are the embedder's."""
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD]
+
+    def owned():
+        return ([signal.getsignal(n) for n in numbers], list(logging.getLogger().handlers), logging.getLogger().level,
+                logging.getLogger("trader").level, sys.getswitchinterval(), sys.excepthook, threading.excepthook)
+
+    before = owned()
+    (tmp_path / "run").mkdir(mode=0o755)
+    refused(settings(), ConfigError)
+    assert owned() == before
