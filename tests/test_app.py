@@ -12,7 +12,11 @@ import pytest
 
 from trader import Trader, TraderError
 from trader.config import load_config
+from trader.desk import HandOffs
 from trader.errors import ConfigError, PortInUse, VenueUnreachable
+from trader.model.action import Flight
+from trader.model.intent import Inventory, Mode
+from trader.runtime.clock import SystemClock
 
 KEY = "0x" + "ab" * 32
 
@@ -106,6 +110,55 @@ def test_a_trader_runs_once(settings, unused_port):
                                  f"polymarket.clob_url=http://127.0.0.1:{unused_port}"), VenueUnreachable)
     with pytest.raises(TraderError, match=r"started before\. Make a new one"):
         trader.start()
+
+
+class LandingClock:
+    """Half a second a look. At the second look after the first cancel, the place that is in the air lands."""
+
+    def __init__(self, hands):
+        self._hands, self._now_ns, self._looks = hands, 0, 0
+        self.cancels_before = None
+
+    def monotonic_ns(self):
+        self._now_ns += 500_000_000
+        self._looks += bool(self._hands.outbox.depths["cancel_all"])
+        if self._looks == 2:
+            self.cancels_before = self._hands.outbox.depths["cancel_all"]
+            self._hands.flights[1].publish(None)
+        return self._now_ns
+
+    def wall_ms(self):
+        return 0
+
+
+def test_without_an_executor_the_cancel_goes_out_at_once_and_again_when_the_last_place_has_landed(settings):
+    """A cancel may overtake a place that is in the air, which would then rest for ever."""
+    hands = HandOffs(settings())
+    hands.inventory.publish(Inventory("0xaa", 0, 0, 0, 0, 0, Mode.NORMAL, (), ()))
+    hands.flights[1].publish(Flight(True, 1))
+    clock = LandingClock(hands)
+    Trader(settings(), clock=clock)._cancel_directly(hands)
+    assert (clock.cancels_before, hands.outbox.depths["cancel_all"]) == (1, 2)
+    hands.book_orders.close()
+    hands.user_orders.close()
+
+
+class InterruptedClock(SystemClock):
+    """Ctrl-C on the starting thread, once, while all roles already run."""
+
+    def __init__(self):
+        self._armed = True
+
+    def monotonic_ns(self):
+        if self._armed and threading.current_thread() is threading.main_thread() and "control" in footprint()[0]:
+            self._armed = False
+            raise KeyboardInterrupt
+        return super().monotonic_ns()
+
+
+def test_ctrl_c_in_the_middle_of_a_start_undoes_all_of_it(settings):
+    trader, _ = refused(settings(), KeyboardInterrupt, clock=InterruptedClock())
+    assert trader.summary()["exit_reason"] == "start failed" and trader.summary()["open_orders_at_exit"] == 0
 
 
 def test_no_start_touches_what_belongs_to_the_process(settings, tmp_path):

@@ -31,11 +31,12 @@ class FakeTrader:
                  stop_error: Exception | None = None) -> None:
         self._during, self._start_error, self._stop_error = during, start_error, stop_error
         self.settings: Settings | None = None
+        self.record: Path | None = None
         self.calls: list[Any] = []
         self.dumped = threading.Event()
 
-    def build(self, settings: Settings) -> FakeTrader:
-        self.settings = settings
+    def build(self, settings: Settings, record: Path | None = None) -> FakeTrader:
+        self.settings, self.record = settings, record
         return self
 
     def start(self) -> None:

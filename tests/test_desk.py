@@ -42,11 +42,16 @@ def taken(desk):
     return desk.hands.outbox.take(only_cancels=False, timeout_s=0)
 
 
-def test_one_gateway_a_thread_of_the_settings_and_names_that_are_unique(make_desk):
+def test_the_roles_stand_in_the_order_of_their_start_from_the_venue_inwards(make_desk):
     desk = make_desk()
-    roles = [desk.book_feed, desk.user_feed, desk.reference_feed, *desk.gateways, desk.executor, desk.strategy, desk.markets]
-    assert [role.name for role in roles] == ["pm-book", "pm-user", "bn-ticker", "gateway-0", "gateway-1", "gateway-2", "gateway-3",
-                                             "executor", "strategy", "markets"]
+    assert [role.name for role in desk.roles] == [
+        "pm-book", "pm-user", "bn-ticker", "verify", "gateway-0", "gateway-1", "gateway-2", "gateway-3", "executor", "strategy", "markets"]
+
+
+def test_a_feed_that_has_not_ended_keeps_its_orders_open(make_desk):
+    desk = make_desk()
+    desk.close(["pm-user"])
+    assert desk.hands.book_orders.fileno() == -1 and desk.hands.user_orders.fileno() != -1
 
 
 @pytest.mark.parametrize(("url", "kind"), [("", ReferenceFeed), ("http://127.0.0.1:1/snapshot", SnapshotFeed)])

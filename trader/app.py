@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from trader import desk as desks
 from trader.errors import OrdersMayBeOpen, RoleFailed, TraderError
-from trader.exchange.child import ExchangeChild
+from trader.exchange.keeper import ExchangeKeeper
 from trader.model.event import Command, Control
 from trader.model.intent import Strategy
+from trader.ops.archive import require_folder
 from trader.ops.control import ControlRole, control_dir
 from trader.ops.key_lock import KeyLock
+from trader.ops.recorder import RecordRole
 from trader.ops.stats import DeskStats
 from trader.ops.threads import dump_threads
 from trader.runtime.clock import Clock, SystemClock
@@ -31,6 +34,7 @@ log = logging.getLogger(__name__)
 FIRST_CYCLES_S = 5.0         # a slow venue is no failure: beyond this `start` returns and the watchdog judges
 STOP_QUOTING_S = 2.0         # markets and strategy
 STOP_LISTENING_S = 4.0       # executor, gateway, feeds, housekeeping
+STOP_RECORDING_S = 4.0       # after the feeds, so that their last frames are in it
 POLL_S = 0.1                 # a stop asked for by a signal handler is seen within this
 LOOK_S = 0.02                # while starting and stopping
 _DECIDES = {"markets", "strategy"}
@@ -42,9 +46,12 @@ class Trader:
     Raises TraderError from `start` (nothing is left running then) and from `stop` (something may be open, or a role failed).
     """
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, strategy: Strategy | None = None) -> None:
-        """`strategy`: a quoting rule of your own instead of the one that `strategy.name` chooses (docs/embedding.md)."""
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, strategy: Strategy | None = None,
+                 record: Path | None = None) -> None:
+        """`strategy`: a quoting rule of your own instead of the one that `strategy.name` chooses (docs/embedding.md).
+        `record`: a folder to which every raw frame of the feeds is written (docs/frames.md)."""
         self._settings, self._clock, self._strategy = settings, clock or SystemClock(), strategy
+        self._record = record
         self._life = threading.RLock()               # one start or stop at a time; a signal handler may come in between
         self._ended = threading.Event()              # the run ended by itself: a failure, or the market closed
         self._flat = threading.Event()               # the executor has proved that nothing is open
@@ -52,7 +59,7 @@ class Trader:
         self._stop_reason: str | None = None         # a plain store, so that a signal handler may write it
         self._failure: TraderError | None = None
         self._failed_roles: set[str] = set()
-        self._exchange: ExchangeChild | None = None
+        self._exchange: ExchangeKeeper | None = None
         self._lock: KeyLock | None = None
         self._desk: desks.Desk | None = None
         self._supervisor = Supervisor(self._clock, settings.runtime.watchdog_ms, self._on_failure)
@@ -77,7 +84,9 @@ class Trader:
                 raise
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Blocks until `request_stop`, the end of the run, or the timeout. True when the run ended by itself."""
+        """Blocks until `request_stop`, a stop, the end of the run, or the timeout. True when the run ended by itself.
+
+        Returns at once while nothing runs."""
         end_ns = None if timeout_s is None else self._clock.monotonic_ns() + int(timeout_s * 1e9)
         while self._running and self._stop_reason is None and not self._ended.wait(POLL_S):
             if end_ns is not None and self._clock.monotonic_ns() >= end_ns:
@@ -91,6 +100,10 @@ class Trader:
 
     def stop(self, reason: str = "stop") -> None:
         """Stops quoting, cancels everything, verifies by REST that nothing is open, then stops listening. Idempotent."""
+        me = threading.get_native_id()
+        if any(role.alive and role.native_id == me for role in self._supervisor.report()):
+            raise TraderError(f"stop() was called on the trader's own thread {threading.current_thread().name}, which it would wait for.",
+                              remedy="Call request_stop() there, and stop() where the trader was started.")
         with self._life:
             if self._running:
                 verified = self._end(self._stop_reason or reason)
@@ -150,17 +163,19 @@ class Trader:
     def _build(self) -> desks.Desk:
         """Everything that may be refused before a thread runs: the exchange, the account, the lock."""
         settings = self._settings
+        if self._record is not None:
+            require_folder(self._record)
         if settings.mode == "embedded":
             settings = self._with_exchange(settings)
         account = open_account(settings.polymarket, settings.polymarket.private_key.reveal(), self._clock)
         self._lock = KeyLock(control_dir(settings.ops), account.credentials.key)
         return desks.build(settings, account, self._clock, strategy=self._strategy, on_stopped=self._flat.set,
-                           on_finished=self._on_finished)
+                           on_finished=self._on_finished, record=self._record)
 
     def _with_exchange(self, settings: Settings) -> Settings:
         options = settings.exchange
-        self._exchange = ExchangeChild(port=options.port, ws_port=options.ws_port, seed=options.seed, speed=options.speed,
-                                       cash=options.cash)
+        self._exchange = ExchangeKeeper(self._clock, port=options.port, ws_port=options.ws_port, seed=options.seed,
+                                        speed=options.speed, cash=options.cash)
         urls = self._exchange.urls
         log.info("embedded exchange: pid %d, %s, windows of %g s", urls.pid, urls.rest_url, urls.window_ms / 1000)
         return desks.at_exchange(settings, urls)
@@ -172,8 +187,7 @@ class Trader:
             "status": lambda request: {"stats": self.stats()},
         })
         self._stats.begin(self._settings, desk, self._supervisor)
-        for role in (desk.book_feed, desk.user_feed, desk.reference_feed, desk.verify, *desk.gateways, desk.executor, desk.strategy,
-                     desk.markets, watch, control):
+        for role in (*desk.roles, watch, control):
             self._supervisor.start(role)
         self._until(lambda: self._ended.is_set() or all(role.cycles for role in self._supervisor.report()), FIRST_CYCLES_S)
         if self._failure is not None:
@@ -229,18 +243,16 @@ class Trader:
         """Everybody else, in reverse. Gateway threads finish the request that they took. Returns all that did not end."""
         hung = {*late, *self._failed_roles}
         late = self._supervisor.stop(hung, 0)        # asked again, but not waited for a second time
-        late += self._supervisor.stop({role.name for role in self._supervisor.report()} - hung,
-                                      max(STOP_LISTENING_S, self._cancel_s()))
+        listeners = {role.name for role in self._supervisor.report()} - hung - {RecordRole.name}
+        late += self._supervisor.stop(listeners, max(STOP_LISTENING_S, self._cancel_s()))
+        late += self._supervisor.stop({RecordRole.name} - hung, STOP_RECORDING_S)
         if late:
             log.error("did not stop in time: %s\n%s", ", ".join(late), self.threads_text())
         return late
 
     def _release(self, late: list[str]) -> None:
         if self._desk is not None:
-            hands = self._desk.hands
-            for feed, orders in ((self._desk.book_feed, hands.book_orders), (self._desk.user_feed, hands.user_orders)):
-                if feed.name not in late:            # the system would give its descriptor's number to somebody else
-                    orders.close()
+            self._desk.close(late)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.stop()

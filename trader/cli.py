@@ -51,8 +51,11 @@ class Runnable(Protocol):
     def threads_text(self) -> str: ...
 
 
-def _build_trader(settings: Settings) -> Runnable:
-    trader: Runnable = import_module("trader.app").Trader(settings)      # imported late: `trader version` needs no venue
+Build = Callable[[Settings, Path | None], Runnable]      # what is to be run, and the folder of its recording
+
+
+def _build_trader(settings: Settings, record: Path | None) -> Runnable:
+    trader: Runnable = import_module("trader.app").Trader(settings, record=record)      # imported late: `trader version` needs no venue
     return trader
 
 
@@ -62,7 +65,7 @@ def entry() -> Never:
     sys.exit(main(sys.argv[1:]))
 
 
-def main(argv: list[str], build: Callable[[Settings], Runnable] = _build_trader) -> int:
+def main(argv: list[str], build: Build = _build_trader) -> int:
     """Runs one command and returns its exit code (docs/errors.md). Argparse itself exits on --help."""
     code = _code_of(argv, build)
     try:
@@ -73,7 +76,7 @@ def main(argv: list[str], build: Callable[[Settings], Runnable] = _build_trader)
     return code
 
 
-def _code_of(argv: list[str], build: Callable[[Settings], Runnable]) -> int:
+def _code_of(argv: list[str], build: Build) -> int:
     try:
         if argv[:1] == ["exchange"]:             # its options are its own
             return int(import_module("trader.exchange.serve").main(argv[1:]))
@@ -98,14 +101,14 @@ def _code_of(argv: list[str], build: Callable[[Settings], Runnable]) -> int:
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
-def _run(options: argparse.Namespace, build: Callable[[Settings], Runnable]) -> int:
+def _run(options: argparse.Namespace, build: Build) -> int:
     if options.summary is not None:
         require_writable(options.summary)
     level = [f"ops.log_level={options.log_level}"] if options.log_level else []
     settings = load_config(options.conf, overrides=[*options.overrides, *level])
     _configure_logging(settings.ops.log_level)
     sys.setswitchinterval(settings.runtime.switch_interval_us / 1e6)
-    trader = build(settings)
+    trader = build(settings, options.record)
     with Signals(trader) as signals:
         trader.start()
         _run_until_stopped(trader, signals, options)
@@ -134,7 +137,7 @@ def _tell(summary: dict[str, Any], path: Path | None) -> None:
         log.error("the summary could not be written: %s", error)
 
 
-def _check(options: argparse.Namespace, build: Callable[[Settings], Runnable]) -> int:
+def _check(options: argparse.Namespace, build: Build) -> int:
     settings = load_config(options.conf, overrides=options.overrides)
     print(f"configuration  ok    {options.conf}: mode {settings.mode}, "
           f"{settings.market.slug or f'series {settings.market.series_id}'}")
@@ -154,17 +157,23 @@ def _check_venue(settings: Settings) -> None:
         raise VenueUnreachable(f"the venue is not ready: {', '.join(failed)}.", remedy="The lines with FAIL say what to do.")
 
 
-def _threads(options: argparse.Namespace, build: Callable[[Settings], Runnable]) -> int:
+def _threads(options: argparse.Namespace, build: Build) -> int:
     print(_asked(options, "threads")["text"])
     return 0
 
 
-def _status(options: argparse.Namespace, build: Callable[[Settings], Runnable]) -> int:
+def _status(options: argparse.Namespace, build: Build) -> int:
     print(json.dumps(_asked(options, "status")["stats"], indent=2))
     return 0
 
 
-def _version(options: argparse.Namespace, build: Callable[[Settings], Runnable]) -> int:
+def _frames(options: argparse.Namespace, build: Build) -> int:
+    report = import_module("trader.ops.frames").read_recording(options.files, conn=options.conn, symbol=options.symbol)
+    print(json.dumps(report, indent=2) if options.json else import_module("trader.ops.frames_text").frames_text(report))
+    return 0
+
+
+def _version(options: argparse.Namespace, build: Build) -> int:
     print(f"trader {__version__} (Python {platform.python_version()})")
     return 0
 
@@ -241,17 +250,19 @@ def _parser() -> argparse.ArgumentParser:
     run = _configured(commands.add_parser("run", help="trade until Ctrl-C"), _run)
     run.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="stop by itself after this long")
     run.add_argument("--summary", type=Path, metavar="FILE", help="write the account of the run as JSON")
+    run.add_argument("--record", type=Path, metavar="DIR", help="write every raw frame of the feeds to files in DIR")
     run.add_argument("--log-level", type=str.upper, choices=_LEVELS, help="how much is logged; the same as --set ops.log_level=…")
     check = _configured(commands.add_parser("check", help="is the configuration right and the venue there?"), _check)
     check.add_argument("--offline", action="store_true", help="the configuration only")
     commands.add_parser("exchange", help="run the embedded exchange alone; see `trader exchange --help`")
     _addressed(commands.add_parser("threads", help="what every thread of a running trader does"), _threads)
     _addressed(commands.add_parser("status", help="what a running trader has done so far, as JSON"), _status)
+    _described(commands.add_parser("frames", help="what is in a recording: books, counts, mismatches"))
     commands.add_parser("version", help="the version of trader and of Python").set_defaults(command=_version)
     return parser
 
 
-_Command = Callable[[argparse.Namespace, Callable[[Settings], Runnable]], int]
+_Command = Callable[[argparse.Namespace, Build], int]
 
 
 def _configured(parser: argparse.ArgumentParser, command: _Command) -> argparse.ArgumentParser:
@@ -260,6 +271,14 @@ def _configured(parser: argparse.ArgumentParser, command: _Command) -> argparse.
                         help="overrides file and environment, as in strategy.base_size=50; may be repeated")
     parser.set_defaults(command=command)
     return parser
+
+
+def _described(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a recording, or bare frames one a line; plain, .gz or .zst; - is stdin")
+    parser.add_argument("--json", action="store_true", help="as JSON (docs/frames.md)")
+    parser.add_argument("--conn", default="pm-book", metavar="NAME", help="the connection of bare frames (default pm-book)")
+    parser.add_argument("--symbol", default="BTCUSDT", help="the pair of the reference frames (default BTCUSDT)")
+    parser.set_defaults(command=_frames)
 
 
 def _addressed(parser: argparse.ArgumentParser, command: _Command) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from trader.exchange.child import ExchangeUrls
@@ -14,7 +15,7 @@ from trader.executor.role import ExecutorReport, ExecutorRole, Inputs
 from trader.executor.state import State
 from trader.feeds.book_feed import BookFeed
 from trader.feeds.reference_feed import ReferenceFeed
-from trader.feeds.snapshot_feed import SnapshotFeed
+from trader.feeds.snapshot_feed import RECORDED_AS, SnapshotFeed
 from trader.feeds.user_feed import UserFeed
 from trader.feeds.verify import VerifyRole
 from trader.gateway.limits import TokenBucket
@@ -30,8 +31,11 @@ from trader.model.action import CancelMarket, Flight
 from trader.model.book import FeedHealth, MarketBook, ReferencePrice
 from trader.model.intent import Inventory, Strategy, StrategyPulse
 from trader.model.market import LiveMarket
+from trader.model.record import NOT_RECORDED, Recorder
 from trader.model.setting import Secret
+from trader.ops.recorder import RecordRole
 from trader.runtime.clock import Clock
+from trader.runtime.role import Role
 from trader.settings import Settings
 from trader.strategy.base import strategy_named
 from trader.strategy.role import StrategyInputs, StrategyRole
@@ -104,21 +108,37 @@ class Desk(NamedTuple):
     executor: ExecutorRole
     strategy: StrategyRole
     markets: MarketsRole
+    record: RecordRole | None = None     # of a run without a recording
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        record = () if self.record is None else (self.record,)
+        return (*record, self.book_feed, self.user_feed, self.reference_feed, self.verify, *self.gateways, self.executor, self.strategy,
+                self.markets)
+
+    def close(self, late: Sequence[str]) -> None:
+        """After the roles have ended. Leaves alone what those that are `late` wait at: the system would give the number of its
+        descriptor to somebody else."""
+        for feed, orders in ((self.book_feed, self.hands.book_orders), (self.user_feed, self.hands.user_orders)):
+            if feed.name not in late:
+                orders.close()
 
 
 def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strategy | None, on_stopped: Callable[[], None],
-          on_finished: Callable[[], None]) -> Desk:
+          on_finished: Callable[[], None], record: Path | None = None) -> Desk:
     """Opens no connection and starts no thread. `strategy`: the embedder's own; None takes the one that the settings name.
-    `on_stopped`: the executor has proved that nothing is open. `on_finished`: the one event of `market.slug` has closed."""
+    `on_stopped`: the executor has proved that nothing is open. `on_finished`: the one event of `market.slug` has closed.
+    `record`: the folder to which every raw frame goes."""
     hands = HandOffs(settings)
     venue = settings.polymarket
+    recorder = None if record is None else RecordRole(record, clock, hide=_secrets(account))
     return Desk(
         hands,
         BookFeed(PolymarketMarketStream(venue.ws_url), settings.feeds, hands.book_orders, hands.book, hands.book_health, hands.bell,
-                 clock, pulse=hands.pulse, samples=hands.samples),
+                 clock, pulse=hands.pulse, samples=hands.samples, recorder=_tape(recorder, BookFeed.name)),
         UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders, hands.user_health,
-                 hands.inbox, clock),
-        _reference(settings, hands, clock),
+                 hands.inbox, clock, recorder=_tape(recorder, UserFeed.name)),
+        _reference(settings, hands, clock, recorder),
         VerifyRole(PolymarketBookHash(), PolymarketBookReader(venue.clob_url), live=hands.live, books=hands.book,
                    health=hands.book_health, samples=hands.samples, orders=hands.book_orders, clock=clock),
         _gateways(settings, account, hands, clock),
@@ -128,15 +148,28 @@ def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strat
                      bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock),
         MarketsRole(settings.market, GammaDiscovery(venue.gamma_url), live=hands.live,
                     feeds=(hands.book_orders, hands.user_orders), inbox=hands.inbox, clock=clock, on_finished=on_finished),
+        recorder,
     )
 
 
-def _reference(settings: Settings, hands: HandOffs, clock: Clock) -> ReferenceFeed | SnapshotFeed:
+def _tape(recorder: RecordRole | None, conn: str) -> Recorder:
+    return NOT_RECORDED if recorder is None else recorder.tape(conn)
+
+
+def _secrets(account: Account) -> tuple[Secret, ...]:
+    """What no recording may hold. The venue names us by our API key in every trade."""
+    mine = account.credentials
+    return Secret(mine.key), mine.secret, mine.passphrase, account.private_key
+
+
+def _reference(settings: Settings, hands: HandOffs, clock: Clock, recorder: RecordRole | None) -> ReferenceFeed | SnapshotFeed:
     source = settings.binance
     if source.snapshot_url:
-        return SnapshotFeed(BinanceSnapshot(source), settings.feeds, hands.reference, hands.reference_health, hands.bell, clock)
+        return SnapshotFeed(BinanceSnapshot(source), settings.feeds, hands.reference, hands.reference_health, hands.bell, clock,
+                            recorder=_tape(recorder, RECORDED_AS))
     stream = BinanceMarketStream(source.ws_url, source.symbol)
-    return ReferenceFeed(stream, settings.feeds, hands.reference, hands.reference_health, hands.bell, clock)
+    return ReferenceFeed(stream, settings.feeds, hands.reference, hands.reference_health, hands.bell, clock,
+                         recorder=_tape(recorder, ReferenceFeed.name))
 
 
 def _gateways(settings: Settings, account: Account, hands: HandOffs, clock: Clock) -> tuple[GatewayRole, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ INFORMED = replace(POPULATION.takers[1], reach_cents=0, edge_cents=3)
 
 @pytest.fixture
 def maker(venue):
-    return Maker(MAKER, venue, random.Random(1))
+    return Maker(MAKER, venue, random.Random(1), itertools.count(1))
 
 
 def prices(venue, spec):
@@ -61,7 +62,7 @@ def test_a_maker_quotes_again_what_was_filled(venue, spec, maker):
 
 
 def test_a_noise_taker_takes_the_best_price_within_its_reach(venue, spec):
-    taker = Taker(NOISE, venue, random.Random(1))
+    taker = Taker(NOISE, venue, random.Random(1), itertools.count(1))
     for outcome in Outcome:
         venue.open_account(f"ann{outcome}")
         venue.place(NewOrder(f"mine{outcome}", f"ann{outcome}", "key", "ann", spec, outcome, Side.BUY, 4_800, 1_000 * MICRO))
@@ -71,7 +72,7 @@ def test_a_noise_taker_takes_the_best_price_within_its_reach(venue, spec):
 
 @pytest.mark.parametrize(("cents", "trades"), [(52, 0), (53, 1)])
 def test_an_informed_taker_trades_only_against_quotes_that_are_wrong_by_its_edge(venue, spec, cents, trades):
-    taker = Taker(INFORMED, venue, random.Random(1))
+    taker = Taker(INFORMED, venue, random.Random(1), itertools.count(1))
     rest(venue, spec, Outcome.YES, cents, 1_000)
     for now_ms in range(0, 5_000, 50):
         taker.step([Quotable(spec, 5_000, running=True)], now_ms)
@@ -80,5 +81,5 @@ def test_an_informed_taker_trades_only_against_quotes_that_are_wrong_by_its_edge
 
 def test_takers_wait_for_the_window_to_open(venue, spec):
     rest(venue, spec, Outcome.YES, 60, 1_000)
-    Taker(NOISE, venue, random.Random(1)).step([Quotable(spec, 5_000, running=False)], 0)
+    Taker(NOISE, venue, random.Random(1), itertools.count(1)).step([Quotable(spec, 5_000, running=False)], 0)
     assert venue.trades() == []

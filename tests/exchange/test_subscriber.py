@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
+from trader.exchange.faults import FaultBoard
 from trader.exchange.subscriber import QUEUE_LIMIT, SocketSubscriber
+from trader.testing.manual_clock import ManualClock
 
 PATIENCE_S = 5
 
@@ -40,7 +42,7 @@ class FastConnection(StuckConnection):
 
 def test_a_client_that_does_not_read_is_cut_off_and_the_publisher_never_waits():
     connection = StuckConnection()
-    subscriber = SocketSubscriber(connection, "ws-out-test")
+    subscriber = SocketSubscriber(connection, "ws-out-test", FaultBoard(ManualClock()), "market")
     for number in range(QUEUE_LIMIT + 2):
         subscriber.offer(str(number))
     assert connection.cut.wait(PATIENCE_S) and connection.closed.wait(PATIENCE_S)
@@ -48,7 +50,7 @@ def test_a_client_that_does_not_read_is_cut_off_and_the_publisher_never_waits():
 
 def test_frames_leave_in_order_and_the_goodbye_comes_last():
     connection = FastConnection()
-    subscriber = SocketSubscriber(connection, "ws-out-test")
+    subscriber = SocketSubscriber(connection, "ws-out-test", FaultBoard(ManualClock()), "market")
     for number in range(100):
         subscriber.offer(str(number))
     subscriber.finish()

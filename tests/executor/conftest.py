@@ -28,7 +28,6 @@ from trader.model.event import (
 )
 from trader.model.intent import Mode, Quote, QuoteIntent, StrategyPulse
 from trader.model.market import Market
-from trader.model.order import Side
 from trader.model.units import MICRO, PriceBp, SizeMicro
 
 MARKET = Market("window", "0x" + "ab" * 32, "1", "2", PriceBp(100), SizeMicro(5 * MICRO), 0, 10**13, "v1", False)
@@ -47,17 +46,20 @@ class Rules:
 class Desk:
     """`tell` applies one event and settles; `asked` are the requests of a kind that came out since the last look."""
 
+    market, next_market = MARKET, NEXT_MARKET
+
     def __init__(self, **settings):
         self.state = State(ExecutorSettings(**settings), Rules(), first_salt=0)
         self.ns, self.seq, self.requests, self.notes = 1_000_000_000, 0, [], []
-        self.connected, self.suspect, self.crowded, self.flights, self.book, self.pulse_age_ms = True, False, False, (), None, 0
+        self.connected, self.suspect, self.frozen, self.crowded = True, False, None, False
+        self.flights, self.book, self.pulse_age_ms = (), None, 0
 
     def now(self):
         return Now(self.ns, self.ns // 1_000_000)
 
     def view(self):
         health = FeedHealth(True, self.ns, self.ns, self.ns, None, 1, False)
-        book_health = health._replace(connected=self.connected, suspect=self.suspect)
+        book_health = health._replace(connected=self.connected, suspect=self.suspect, frozen=self.frozen)
         pulse = StrategyPulse(self.ns - self.pulse_age_ms * 1_000_000, 0, 0, None)
         return View(self.book, book_health, health, health, pulse, self.flights, self.crowded)
 
@@ -123,12 +125,22 @@ class Desk:
 
     def filled(self, order_id, shares, trade="t1", status=TradeStatus.MATCHED):
         spec = self.order(order_id).spec
-        return self.tell(Fill(trade, order_id, spec.condition_id, spec.token_id, None, spec.price_bp, SizeMicro(shares * MICRO), 0, status, 0))
+        size = SizeMicro(shares * MICRO)
+        return self.tell(Fill(trade, order_id, spec.condition_id, spec.token_id, None, spec.price_bp, size, 0, status, 0))
 
     def update(self, order_id, status=VenueStatus.LIVE, matched=0):
         spec = self.order(order_id).spec
         return OrderUpdate(order_id, spec.condition_id, spec.token_id, spec.side, spec.price_bp, spec.size_micro,
                            SizeMicro(matched * MICRO), status, 0)
+
+    def sees(self, bid_cents, ask_cents):
+        def top(token, bid, ask):
+            levels = [(Level(PriceBp(cents * 100), SizeMicro(MICRO)),) for cents in (bid, ask)]
+            return BookTop(token, *levels, PriceBp(100))
+
+        yes, no = top(MARKET.yes_token, bid_cents, ask_cents), top(MARKET.no_token, 100 - ask_cents, 100 - bid_cents)
+        self.book = MarketBook(MARKET.condition_id, yes, no, 1, 1, 0, 0)
+        return self
 
     def boots(self, market=MARKET, **held):
         self.tell(UserFeedUp(1), MarketChange(market))
@@ -144,14 +156,3 @@ def desk():
 @pytest.fixture
 def new_desk():
     return Desk
-
-
-def book(bid_cents, ask_cents, market=MARKET):
-    def top(token, bid, ask):
-        return BookTop(token, (Level(PriceBp(bid * 100), SizeMicro(MICRO)),), (Level(PriceBp(ask * 100), SizeMicro(MICRO)),), PriceBp(100))
-
-    return MarketBook(market.condition_id, top(market.yes_token, bid_cents, ask_cents), top(market.no_token, 100 - ask_cents, 100 - bid_cents),
-                      1, 1, 0, 0)
-
-
-BID, ASK = Side.BUY, Side.SELL

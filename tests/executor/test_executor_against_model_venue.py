@@ -98,6 +98,9 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.step(UserFeedUp(1))
         self.step(MarketChange(FIRST))
         self.deliver_all()
+        two_sided = ((Side.BUY, 4000), (Side.SELL, 6000))
+        self.intend(Mode.NORMAL, tuple(Quote(side, PriceBp(price_bp), SizeMicro(50 * MICRO)) for side, price_bp in two_sided), FIRST)
+        self.for_a_while_all_goes_well(20)
 
     # --- plumbing: outbox → gateway → wire → venue → answers and stream → executor, each in any order ------------------
 
@@ -208,12 +211,14 @@ class ExecutorMachine(RuleBasedStateMachine):
     # --- what may happen ---------------------------------------------------------------------------------------------
 
     @rule(bid=st.integers(1, 98), spread=st.integers(1, 20), size=st.integers(1, 150),
-          mode=st.sampled_from([Mode.NORMAL] * 6 + [Mode.REDUCE_ONLY, Mode.STOP]), stray=st.integers(0, 9))
-    def quote(self, bid, spread, size, mode, stray):
+          mode=st.sampled_from([Mode.NORMAL] * 6 + [Mode.REDUCE_ONLY, Mode.STOP]), stray=st.integers(0, 9),
+          calm=st.sampled_from([0, 0, 30]))
+    def quote(self, bid, spread, size, mode, stray, calm):
         market = SECOND if stray == 9 else self.state.market or FIRST
         ask = min(99, bid + spread)
         quotes = tuple(Quote(side, PriceBp(cents * 100), SizeMicro(size * MICRO)) for side, cents in ((Side.BUY, bid), (Side.SELL, ask)))
         self.intend(mode, () if mode is Mode.STOP else quotes, market)
+        self.for_a_while_all_goes_well(calm)
 
     @precondition(lambda self: self.outbox)
     @rule(index=st.integers(0, 9), fate=st.sampled_from(["fine", "fine", "fine", "lost before", "lost after"]))
@@ -272,6 +277,9 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.advance(ms)
 
     @rule(events=st.integers(1, 30))
+    def all_goes_well(self, events):
+        self.for_a_while_all_goes_well(events)
+
     def for_a_while_all_goes_well(self, events):
         for _ in range(events):
             if self.in_flight():

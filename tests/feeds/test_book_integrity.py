@@ -257,15 +257,16 @@ def test_frames_of_other_kinds_do_not_make_a_frozen_book_look_alive(bench: Bench
     assert bench.now_ms <= 6000
 
 
-def test_a_switch_of_market_starts_the_watch_anew(bench: Bench) -> None:
+def test_a_switch_of_market_does_not_take_the_other_price_for_a_move(bench: Bench) -> None:
     bench.step()
-    bench.fair(5500)
-    bench.run(4900)
+    bench.run(4000)
+    bench.fair(9500)
     bench.orders.put(Subscription(MARKET))
-    bench.step()
-    bench.fair(5500)
-    bench.run(4900 + 4999)
+    bench.run(9000)
     assert bench.state.frozen is None
+    bench.fair(9700)
+    bench.step()
+    assert bench.state.frozen is not None
 
 
 def test_the_book_of_the_market_ahead_is_not_believed_either_after_a_freeze(bench: Bench) -> None:

@@ -17,14 +17,17 @@ class Watch:
 
     def __init__(self) -> None:
         self.watch = FreezeWatch()
-        self.heard_ns, self.changes = 0, 0
-        self.look(5000, 1)
+        self.dumps, self.changes = 2, 5
+        self.look(5000, 0)
+        self.look(5000, 0)
 
-    def look(self, fair_bp: int | None, at_ms: int) -> bool:
-        return self.watch.look(self.heard_ns, self.changes, pulse(fair_bp, at_ms), TICK, at_ms * MS)
+    def look(self, fair_bp: int | None, at_ms: int, tick_bp: int = TICK) -> bool:
+        return self.watch.look(self.dumps, self.changes, pulse(fair_bp, at_ms), tick_bp, at_ms * MS)
 
-    def hears(self, at_ms: int, *, change: bool = True) -> None:
-        self.heard_ns, self.changes = at_ms * MS, self.changes + change
+    def hears(self, at_ms: int, fair_bp: int, *, change: bool = True) -> None:
+        self.dumps, self.changes = self.dumps + 1, self.changes + change
+        for _ in range(2):               # the data itself, then the first pulse after it
+            self.look(fair_bp, at_ms)
 
 
 def test_five_seconds_of_silence_and_two_ticks_are_a_freeze_and_not_a_millisecond_earlier() -> None:
@@ -47,47 +50,51 @@ def test_a_quiet_market_is_not_frozen_however_long_it_is_quiet() -> None:
 def test_a_freeze_is_found_once_and_stands_until_data_comes() -> None:
     seen = Watch()
     assert [seen.look(5300, at_ms) for at_ms in (5000, 5250, 9000)] == [True, False, False]
-    seen.hears(9100)
-    seen.look(5300, 9100)
+    seen.hears(9100, 5300)
     assert seen.watch.reason is None and seen.watch.found == 1
 
 
-def test_the_move_is_counted_from_the_last_data() -> None:
+def test_silence_and_move_are_counted_from_the_last_data() -> None:
     seen = Watch()
-    seen.look(5150, 3000)
-    seen.hears(3000)
-    seen.look(5150, 3050)
-    assert not seen.look(5300, 8049 - 50)
-    assert not seen.look(5349, 9000)
-    assert seen.look(5350, 9000)
+    seen.hears(3000, 5150)
+    assert not seen.look(5400, 7999)
+    assert not seen.look(5349, 8000)
+    assert seen.look(5350, 8000)
 
 
-def test_without_a_fair_price_there_is_nothing_to_tell_it_by() -> None:
+def test_without_a_fair_price_or_a_market_there_is_nothing_to_tell_it_by() -> None:
     seen = Watch()
     assert not seen.look(None, 9000)
-    assert not seen.watch.look(0, 0, None, TICK, 9000 * MS)
+    assert not seen.look(5500, 9000, tick_bp=0)
+    assert not seen.watch.look(seen.dumps, seen.changes, None, TICK, 9000 * MS)
+    assert seen.look(5500, 9000)
 
 
-def test_a_pulse_from_before_the_data_does_not_count_as_the_price_at_the_data() -> None:
-    watch = FreezeWatch()
-    watch.restart(100 * MS)
-    watch.look(0, 0, pulse(9900, 99), TICK, 101 * MS)        # the market before
-    watch.look(0, 0, pulse(5000, 101), TICK, 102 * MS)
-    assert not watch.look(0, 0, pulse(5199, 9000), TICK, 9000 * MS)
-    assert watch.look(0, 0, pulse(5200, 9000), TICK, 9000 * MS)
+def test_a_new_connection_has_five_seconds_of_its_own() -> None:
+    seen = Watch()
+    seen.watch.restart(3000 * MS)
+    seen.look(9900, 2999)                # a pulse from before it is no price to compare with
+    seen.look(5000, 3000)
+    assert not seen.look(5200, 7999) and seen.look(5200, 8000)
+
+
+def test_another_market_is_compared_with_itself_and_the_silence_goes_on() -> None:
+    seen = Watch()
+    seen.watch.forget_price()
+    seen.look(9000, 4000)
+    assert not seen.look(9199, 5000)
+    assert seen.look(9200, 5000)
 
 
 def test_a_stream_that_freezes_again_after_a_mere_dump_has_two_strikes() -> None:
     seen = Watch()
     seen.look(5200, 5000)
-    seen.hears(5100, change=False)
-    seen.look(5200, 5150)
+    seen.hears(5100, 5200, change=False)
     assert seen.look(5400, 10_100) and seen.watch.strikes == 2
 
 
 def test_a_change_that_came_by_itself_clears_the_strikes() -> None:
     seen = Watch()
     seen.look(5200, 5000)
-    seen.hears(5100)
-    seen.look(5200, 5150)
+    seen.hears(5100, 5200)
     assert seen.look(5400, 10_100) and seen.watch.strikes == 1

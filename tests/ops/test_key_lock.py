@@ -1,5 +1,6 @@
 """One trader a key: the second is refused by the first one's pid, and no death of a holder leaves the key locked."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -77,3 +78,18 @@ def test_a_folder_that_cannot_be_made_is_a_configuration_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"ops\.control_dir .*/file/below cannot hold key-.*: Not a directory\. Set ops"):
         KeyLock(tmp_path / "file" / "below", "key")
+
+
+def test_a_file_that_its_holder_removed_between_our_open_and_our_lock_is_not_the_lock(tmp_path):
+    """Else we would hold a lock on nothing, and the next one that comes would hold the key too."""
+    holders = [KeyLock(tmp_path, "key")]
+
+    def late_flock(file, operation):
+        while holders:
+            holders.pop().release()
+        fcntl.flock(file, operation)
+
+    lock = KeyLock(tmp_path, "key", late_flock)
+    with pytest.raises(LockedOut):
+        KeyLock(tmp_path, "key")
+    lock.release()

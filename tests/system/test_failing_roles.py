@@ -12,7 +12,7 @@ import pytest
 
 from trader import Trader
 from trader.config import load_config
-from trader.errors import LockedOut, OrdersMayBeOpen, RoleFailed
+from trader.errors import LockedOut, OrdersMayBeOpen, RoleFailed, TraderError
 from trader.model.intent import Mode, Quote
 from trader.model.order import Side
 
@@ -127,6 +127,19 @@ def test_a_stop_while_the_executor_hangs_unnoticed_waits_for_the_watchdog_and_no
     with pytest.raises(OrdersMayBeOpen):
         trader.stop()
     assert time.monotonic() - began_s < 8 and wallet.open_orders() == 0
+
+
+def test_a_strategy_that_calls_stop_is_told_to_request_it(wallet):
+    """It would wait for its own end. The refusal is raised where it called, so it ends the run like any other crash."""
+    strategy = Misbehaving(lambda: trader.stop())
+    trader = Trader(load_config(wallet.conf), strategy=strategy)
+    trader.start()
+    rest_orders(trader, wallet)
+    strategy.turn()
+    assert trader.wait(10) is True
+    with pytest.raises(TraderError, match=r"own thread strategy.*Call request_stop\(\) there"):
+        trader.stop()
+    assert wallet.open_orders() == 0
 
 
 def test_a_second_trader_with_the_same_key_is_refused_and_the_first_goes_on(wallet, caplog):

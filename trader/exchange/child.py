@@ -1,7 +1,8 @@
 """The embedded exchange as a child process: started by a desk in `mode: embedded` and by tests. Any thread may own one.
 
 The child lives in a session of its own, so that a terminal's Ctrl-C does not reach it before our orders are cancelled, and
-ends by itself when this process dies, because its stdin closes. It speaks once: a JSON line, ready or failed.
+ends by itself when this process dies, because its stdin closes. It speaks once: a JSON line, ready or failed. `keeper` starts it again
+when it dies under a desk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import threading
 from typing import Any, NamedTuple
 
-from trader.errors import PortInUse, TraderError, VenueUnreachable
+from trader.errors import ConfigError, PortInUse, TraderError, VenueUnreachable
 
 READY_WITHIN_S = 10.0
 STOPPED_WITHIN_S = 5.0
@@ -48,6 +49,10 @@ class ExchangeChild:
         """None while it runs."""
         return self._process.poll()
 
+    def wait(self) -> int:
+        """Blocks until it has ended; its exit code."""
+        return self._process.wait()
+
     def stop(self) -> None:
         """Asks, then kills. Returns when the process is gone."""
         self._process.terminate()
@@ -73,6 +78,6 @@ class ExchangeChild:
 
 
 def _error(said: dict[str, Any]) -> TraderError:
-    kind = PortInUse if said.get("exit_code") == PortInUse.exit_code else VenueUnreachable
+    kind = {PortInUse.exit_code: PortInUse, ConfigError.exit_code: ConfigError}.get(int(said.get("exit_code", 0)), VenueUnreachable)
     return kind(f"the embedded exchange did not start: {said['problem']}",
                 remedy=said.get("remedy", "Run `trader exchange` alone to see why."))

@@ -32,7 +32,7 @@ from trader.exchange.orders import (
 )
 from trader.exchange.records import Records
 from trader.exchange.refusal import Refusal
-from trader.exchange.settlement import Movement, Swap, Settlement
+from trader.exchange.settlement import Movement, Settlement, Swap
 from trader.model.units import notional_micro
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,9 +35,10 @@ class Identity(NamedTuple):
 class History:
     """Between the living exchange and its file. Without a file `history` is simply not there, and nothing is recorded."""
 
-    def __init__(self, path: Path, wanted: Identity, *, long_log_bytes: int = LONG_LOG_BYTES) -> None:
+    def __init__(self, path: Path, wanted: Identity, on_broken: Callable[[], None], *, long_log_bytes: int = LONG_LOG_BYTES) -> None:
         """`identity` is the file's if there is one; it must fit what is wanted, but for the origin, which is the file's."""
         self._file, self._path, self._long_log_bytes = StateFile(path), path, long_log_bytes
+        self._on_broken = on_broken
         self._past: Iterator[Row] = iter(())
         self._life: Row | None = None
         self._writer: threading.Thread | None = None
@@ -73,17 +75,23 @@ class History:
         self._write(self._file.begin_log(), life, capture(memory))
 
     def record(self, *row: Any) -> None:
-        """Before `begin` nothing is lost: the first snapshot has it."""
-        if self._file.is_recording:
+        """Before `begin` nothing is lost: the first snapshot has it. A disk that is full ends the exchange: it may not forget."""
+        if not self._file.is_recording:
+            return
+        try:
             self._file.append(list(row))
+        except OSError as failed:
+            log.critical("--state %s cannot be written: %s. Make room and start again.", self._path, failed.strerror)
+            self._on_broken()
+            raise
 
-    def compact_if_long(self, memory: Memory, life: Row, lock: Any) -> None:
+    def compact_if_long(self, memory: Memory, life: Callable[[], Row], locked: Callable[[], AbstractContextManager[object]]) -> None:
         """A snapshot in place of a log that has grown long."""
         if self._file.log_bytes < self._long_log_bytes or (self._writer and self._writer.is_alive()):
             return
-        with lock:
+        with locked():
             number, moment = self._file.begin_log(), capture(memory)
-        self._writer = threading.Thread(target=self._write, args=(number, life, moment), name="state-write", daemon=True)
+        self._writer = threading.Thread(target=self._write, args=(number, life(), moment), name="state-write", daemon=True)
         self._writer.start()
 
     def _write(self, number: int, life: Row, moment: Capture) -> None:

@@ -2,8 +2,8 @@
 
 One cycle every `step_ms`. Everything random comes from one seed; a cycle that runs late makes up the price steps that it
 missed, so that volatility does not depend on how busy the machine is. The same makes up for an outage: an exchange that comes
-back after a kill takes every step that it missed, and decides the windows that ended meanwhile. REST workers read `now()`, a snapshot that is replaced
-as a whole and never changed.
+back after a kill takes every step that it missed, and decides the windows that ended meanwhile. REST workers read `now()`, a
+snapshot that is replaced as a whole and never changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Composition root of the exchange process and its command line.
+"""Composition root of the exchange process.
 
 Starts from the engine outwards (publisher, market life, REST, WebSockets), prints one JSON line when it can be used, waits,
 and stops in reverse. Thread `main` parks in an event wait; signals and the end of the parent's pipe set that event.
@@ -6,7 +6,6 @@ and stops in reverse. Thread `main` parks in an event wait; signals and the end 
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import logging
@@ -15,12 +14,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from trader.errors import PortInUse, RoleFailed, TraderError
+from trader.exchange.command_line import Options, parser
 from trader.exchange.credentials import KeyRing
+from trader.exchange.faults import FaultBoard
+from trader.exchange.history import History, Identity
 from trader.exchange.http import Application, Doorman, RestServer, Routes
 from trader.exchange.market_life import MarketLife
+from trader.exchange.memory import Memory
 from trader.exchange.population import load_population
 from trader.exchange.publisher import Publisher
 from trader.exchange.routes_account import AccountRoutes
@@ -38,38 +42,38 @@ from trader.runtime.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
-SLOWEST_SETTLE_MS = 36_000      # the live venue takes 10 to 50 s
-SETTLE_MS_TIMES_SPEED = 72_000  # 1 s at the speed of the example, and in proportion
 SWITCH_INTERVAL_S = 0.0005      # a request must not wait 5 ms for the publisher to give up the GIL
-
-
-class Options(NamedTuple):
-    host: str = "127.0.0.1"
-    port: int = 0
-    ws_port: int = 0
-    seed: int = 1
-    speed: float = 1.0
-    cash: int = 10_000              # dollars
-    settle_ms: int | None = None    # None: scaled by speed
-    protocol: str = "v1"
-
-    def settle_delay_ms(self) -> int:
-        """From MATCHED to MINED, and again to CONFIRMED."""
-        return min(SLOWEST_SETTLE_MS, round(SETTLE_MS_TIMES_SPEED / self.speed)) if self.settle_ms is None else self.settle_ms
 
 
 class Exchange:
     """One running exchange. `close` leaves no thread and no socket behind."""
 
-    def __init__(self, options: Options, clock: Clock) -> None:
-        publisher, keys = Publisher(), KeyRing(options.seed)
-        series = Series(seed=options.seed, origin_ms=clock.wall_ms() // 1000 * 1000, speed=options.speed, protocol=options.protocol)
-        venue = Venue(clock, publisher.put, settle_ms=options.settle_delay_ms(), cash_micro=options.cash * MICRO)
-        life = MarketLife(clock, venue, publisher.put, series, load_population(), seed=options.seed, speed=options.speed)
-        routes = _routes(venue, keys, life, clock)
-        rest = _listening(lambda: RestServer(options.host, options.port, Application(routes)), "--port", options.port)
-        streams = _listening(lambda: StreamServer(options.host, options.ws_port, publisher, keys), "--ws-port", options.ws_port)
-        self._options, self._series, self._rest, self._streams = options, series, rest, streams
+    def __init__(self, options: Options, clock: Clock, on_broken: Callable[[], None] = lambda: None) -> None:
+        """`on_broken` is called, on any thread, when the state can no longer be kept."""
+        history = _history(options, clock, on_broken)
+        identity, record = (history.identity, history.record) if history else (_identity(options, clock), _forget)
+        publisher, keys, self._faults = Publisher(), KeyRing(options.seed, record), FaultBoard(clock)
+        series = Series(seed=options.seed, origin_ms=identity.origin_ms, speed=options.speed, protocol=options.protocol)
+        venue = Venue(clock, publisher.put, settle_ms=options.settle_delay_ms(), cash_micro=options.cash * MICRO, faults=self._faults,
+                      record=record)
+        streams = _listening(lambda: StreamServer(options.host, options.ws_port, publisher, keys, self._faults), "--ws-port",
+                             options.ws_port)
+        with venue.engine() as (engine, _):
+            memory = Memory(engine, venue.heartbeats, venue.wallet_owner, keys, series)
+            past = history.replay(memory) if history else None
+
+        def each_step() -> None:
+            streams.disturb()
+            if history:
+                history.compact_if_long(memory, life.state, venue.engine)
+
+        life = MarketLife(clock, venue, publisher.put, series, load_population(), seed=options.seed, speed=options.speed,
+                          faults=self._faults, memory=past, each_step=each_step)
+        routes = _routes(venue, keys, life, clock, self._faults)
+        rest = _listening(lambda: RestServer(options.host, options.port, Application(routes, self._faults)), "--port", options.port)
+        if history:
+            history.begin(memory, life.state())
+        self._options, self._series, self._rest, self._streams, self._history = options, series, rest, streams, history
         self._parts = (publisher, life)
 
     def start(self) -> None:
@@ -77,10 +81,13 @@ class Exchange:
             part.start()
 
     def close(self) -> None:
+        self._faults.remove()           # nobody may be kept waiting
         self._streams.close()
         self._rest.close()
         for part in reversed(self._parts):
             part.stop()
+        if self._history:
+            self._history.close()
 
     def ready_line(self) -> str:
         rest_url = f"http://{self._options.host}:{self._rest.port}"
@@ -92,11 +99,24 @@ class Exchange:
         })
 
 
-def _routes(venue: Venue, keys: KeyRing, life: MarketLife, clock: Clock) -> Routes:
+def _history(options: Options, clock: Clock, on_broken: Callable[[], None]) -> History | None:
+    return History(Path(options.state), _identity(options, clock), on_broken) if options.state else None
+
+
+def _identity(options: Options, clock: Clock) -> Identity:
+    """Window 0 opens now, floored to the second."""
+    return Identity(clock.wall_ms() // 1000 * 1000, options.seed, options.speed, options.protocol, options.settle_delay_ms())
+
+
+def _forget(*row: Any) -> None:
+    """Without --state nothing is kept."""
+
+
+def _routes(venue: Venue, keys: KeyRing, life: MarketLife, clock: Clock, faults: FaultBoard) -> Routes:
     doorman = Doorman(keys, clock)
     groups = (
         AuthRoutes(venue, keys, doorman, clock), OrderRoutes(venue, doorman), AccountRoutes(venue, doorman), MarketRoutes(venue),
-        GammaRoutes(life.now, venue), BinanceRoutes(life.now), ControlRoutes(venue, life.now),
+        GammaRoutes(life.now, venue, faults), BinanceRoutes(life.now), ControlRoutes(venue, life.now, faults),
     )
     routes = {key: handler for group in groups for key, handler in group.table().items()}
     listing = sorted(f"{method} {path}" for method, path in routes)
@@ -134,7 +154,7 @@ class StopPipe:
 
 def main(argv: list[str]) -> int:
     """`trader exchange` and `python -m trader.exchange`. Installs signal handlers: call it on the main thread."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(threadName)s %(message)s")
     for chatty in ("websockets", "waitress.queue"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
@@ -146,7 +166,7 @@ def main(argv: list[str]) -> int:
     threading.excepthook = lambda crash: _stop_after(crash, crashed, stopping)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
-        exchange = Exchange(options, SystemClock())
+        exchange = Exchange(options, SystemClock(), on_broken=lambda: _stop_broken(crashed, stopping))
     except TraderError as failed:
         _say_failed(failed, to_parent=arguments.parent_pipe)
         return failed.exit_code
@@ -162,6 +182,11 @@ def main(argv: list[str]) -> int:
 def _says_news(record: logging.LogRecord) -> bool:
     """False for a race inside websockets: bytes arrive just after a failed send ended the stream. The connection is over either way."""
     return not (record.exc_info and isinstance(record.exc_info[1], EOFError))
+
+
+def _stop_broken(crashed: threading.Event, stopping: StopPipe) -> None:
+    crashed.set()
+    stopping.ask()
 
 
 def _stop_after(crash: threading.ExceptHookArgs, crashed: threading.Event, stopping: StopPipe) -> None:
@@ -186,33 +211,3 @@ def _await_parent(stopping: StopPipe) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     stopping.ask()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="trader exchange", description="A wire-compatible Polymarket on loopback, with a living market in it.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=_port, default=0, help="REST port; 0 picks a free one")
-    parser.add_argument("--ws-port", type=_port, default=0, help="WebSocket port; 0 picks a free one")
-    parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
-    parser.add_argument("--speed", type=_positive, default=1.0, help="72 makes 50 s windows, with 72 times the variance a second")
-    parser.add_argument("--cash", type=int, default=10_000, help="dollars that each new account starts with")
-    parser.add_argument("--settle-ms", type=int,
-                        help="from MATCHED to MINED, and again to CONFIRMED; default 72 s / speed, at most 36 s")
-    parser.add_argument("--protocol", choices=("v1", "v2"), default="v1", help="v2: position ids and EIP-712 domain 3")
-    parser.add_argument("--parent-pipe", action="store_true", help="exit when stdin ends: for a child of the desk")
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
-    return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"was {text!r}, must be 0-65535")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 3600:
-        raise argparse.ArgumentTypeError(f"must be more than 0 and at most 3600, was {text}")
-    return value

@@ -23,6 +23,7 @@ from trader.handoff.doorbell import Doorbell
 from trader.handoff.orders import Errand, FeedOrders
 from trader.model.book import FeedHealth, MarketBook
 from trader.model.intent import StrategyPulse
+from trader.model.record import NOT_RECORDED, Recorder
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.latency import LatencyWindow
@@ -41,14 +42,14 @@ class BookFeed:
     def __init__(self, stream: MarketStream, settings: FeedSettings, orders: FeedOrders, books: SnapshotCache[MarketBook],
                  health: SnapshotCache[FeedHealth], bell: Doorbell, clock: Clock, connect: Connect = open_line,
                  wait: Wait = wait_readable, *, pulse: SnapshotCache[StrategyPulse] | None = None,
-                 samples: SnapshotCache[tuple[BookSample, ...]] | None = None) -> None:
+                 samples: SnapshotCache[tuple[BookSample, ...]] | None = None, recorder: Recorder = NOT_RECORDED) -> None:
         """Without `pulse` no freeze is found by the fair price; without `samples` nobody sees what SAMPLE asks for."""
         self._stream, self._orders, self._cache, self._health, self._bell, self._clock = stream, orders, books, health, bell, clock
         self.posture = Posture(clock)
         stale_ms = settings.book_stale_ms
         plan = ProbePlan(stream.ping, stale_ms // 2, 1000, KEEPALIVE_MS, stale_ms * LOST_FACTOR)
         self._connection = Connection(self.name, stream.url, plan, Backoff(settings.reconnect_min_s, settings.reconnect_max_s),
-                                      clock, self.posture, wake=orders, connect=connect, wait=wait)
+                                      clock, self.posture, wake=orders, connect=connect, wait=wait, recorder=recorder)
         self._pulse = pulse or SnapshotCache("no pulse")
         self._samples = samples or SnapshotCache("no samples")
         self._books = Books()
@@ -94,9 +95,8 @@ class BookFeed:
         wanted = self._orders.take()
         if wanted is None:
             return
-        now_ns = self._clock.monotonic_ns()
-        add, remove = self._books.want(wanted, now_ns)
-        self._freeze.restart(now_ns)
+        add, remove = self._books.want(wanted, self._clock.monotonic_ns())
+        self._freeze.forget_price()
         if self._connection.is_open:
             self._connection.send(self._stream.change(add, remove))
             self._publish_book(self._connection.received_ns)     # the book of a market that was ahead is ready already
@@ -138,8 +138,8 @@ class BookFeed:
 
     def _thaw(self, now_ns: int) -> None:
         """A frozen stream is subscribed anew; one that froze again without having moved meanwhile is opened anew."""
-        books, heard_ns = self._books, self._books.heard_ns
-        if heard_ns is None or not self._freeze.look(heard_ns, books.changes, self._pulse.read(), books.tick_bp, now_ns):
+        books = self._books
+        if not self._freeze.look(books.dumps, books.changes, self._pulse.read(), books.tick_bp, now_ns):
             return
         if self._freeze.strikes > 1:
             raise lost(f"frozen again: {self._freeze.reason}")

@@ -137,13 +137,13 @@ class Books:
         return self._live.tokens if self._live else ()
 
     @property
-    def heard_ns(self) -> int | None:
-        """When a level of the live market last came; None while there is nothing to hear of."""
-        return max((book.heard_ns for book in self._live_books()), default=None)
+    def tick_bp(self) -> int:
+        """0 while no market is live."""
+        return min((book.tick_bp for book in self._live_books()), default=0)
 
     @property
-    def tick_bp(self) -> int:
-        return min((book.tick_bp for book in self._live_books()), default=0)
+    def dumps(self) -> int:
+        return self._counts[BookDump]
 
     @property
     def changes(self) -> int:

@@ -15,6 +15,7 @@ from trader.feeds import frames
 from trader.feeds.frames import FrameReader
 from trader.feeds.line import Connect, Line, Wait, lost
 from trader.model.book import FeedHealth
+from trader.model.record import NOT_RECORDED, Recorder
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.role import CYCLE_LIMIT_MS, Posture
@@ -45,10 +46,11 @@ class Connection:
     """Owner: one feed's thread. `received_ns` is the monotonic time at which the last batch left the socket."""
 
     def __init__(self, name: str, url: str, plan: ProbePlan, backoff: Backoff, clock: Clock, posture: Posture, *,
-                 wake: Wakeable | None, connect: Connect, wait: Wait) -> None:
+                 wake: Wakeable | None, connect: Connect, wait: Wait, recorder: Recorder = NOT_RECORDED) -> None:
         self._name, self._url, self._plan, self._backoff = name, url, plan, backoff
         self._clock, self._posture, self._connect, self._wait = clock, posture, connect, wait
         self._wake = () if wake is None else (wake.fileno(),)
+        self._recorder = recorder
         self._line: Line | None = None
         self._reader = FrameReader()
         self._proven = False                 # data came: the next loss starts the back-off anew
@@ -99,6 +101,8 @@ class Connection:
             self._wait((line.fileno(), *self._wake), self._park_ms(now_ns, until_ns))
         self.received_ns = self._clock.monotonic_ns()
         payloads = self._drain(line)
+        if payloads:
+            self._recorder.keep(self.received_ns, payloads)
         self._probe(line, self.received_ns)
         return payloads
 

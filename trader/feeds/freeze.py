@@ -18,21 +18,26 @@ class FreezeWatch:
     def __init__(self) -> None:
         self.reason: str | None = None
         self.strikes = self.found = 0
-        self._heard_ns = self._since_ns = self._changes = 0
+        self._heard = self._changes = self._since_ns = 0
         self._fair_bp: int | None = None         # when data last came
 
     def restart(self, now_ns: int) -> None:
-        """Another market, or another connection: whatever moved before says nothing."""
-        self._since_ns, self._fair_bp = now_ns, None
+        """Another connection: the silence before says nothing about it."""
+        self._since_ns = now_ns
+        self.forget_price()
 
-    def look(self, heard_ns: int, changes: int, pulse: StrategyPulse | None, tick_bp: int, now_ns: int) -> bool:
-        """Once a cycle. True at the moment of a finding. `changes`: how many came so far; a dump that we asked for is none."""
+    def forget_price(self) -> None:
+        """Another market: its price is compared with itself. The connection goes on, and so does its silence."""
+        self._fair_bp = None
+
+    def look(self, dumps: int, changes: int, pulse: StrategyPulse | None, tick_bp: int, now_ns: int) -> bool:
+        """Once a cycle. True at the moment of a finding. How many `dumps` and `changes` came so far; without a live market the
+        tick is 0. A dump may be one that we asked for, a change comes by itself."""
         if changes != self._changes:
             self._changes, self.strikes = changes, 0
-        if heard_ns != self._heard_ns:
-            self._heard_ns, self.reason, self._fair_bp = heard_ns, None, None
-            self._since_ns = max(self._since_ns, heard_ns)
-        if self.reason is not None or pulse is None or pulse.fair_bp is None:
+        if dumps + changes != self._heard:
+            self._heard, self._since_ns, self.reason, self._fair_bp = dumps + changes, now_ns, None, None
+        if self.reason is not None or pulse is None or pulse.fair_bp is None or not tick_bp:
             return False
         if self._fair_bp is None:
             self._fair_bp = pulse.fair_bp if pulse.run_ns >= self._since_ns else None
@@ -41,7 +46,7 @@ class FreezeWatch:
 
     def _find(self, moved_bp: int, tick_bp: int, now_ns: int) -> bool:
         silent_ns = now_ns - self._since_ns
-        if silent_ns < SILENT_NS or moved_bp < MOVED_TICKS * tick_bp or not tick_bp:
+        if silent_ns < SILENT_NS or moved_bp < MOVED_TICKS * tick_bp:
             return False
         self.strikes += 1
         self.found += 1

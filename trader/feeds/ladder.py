@@ -51,6 +51,11 @@ class LadderSide:
         self._best = at
         self.best_bp: PriceBp | None = None if at == _NOBODY else PriceBp(at if self._is_bid else BP_PER_DOLLAR - at)
 
+    @property
+    def depth(self) -> int:
+        """How many prices are taken."""
+        return len(self._sizes)
+
     def top(self) -> tuple[Level, ...]:
         """The best levels, best first. Kept until one of them changes."""
         if self._top is None:

@@ -17,6 +17,7 @@ from trader.feeds.unreadable import UnreadableFrames
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.model.book import FeedHealth, ReferencePrice
+from trader.model.record import NOT_RECORDED, Recorder
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.role import Posture
@@ -32,13 +33,13 @@ class ReferenceFeed:
 
     def __init__(self, stream: ReferenceStream, settings: FeedSettings, reference: SnapshotCache[ReferencePrice],
                  health: SnapshotCache[FeedHealth], bell: Doorbell, clock: Clock, connect: Connect = open_line,
-                 wait: Wait = wait_readable) -> None:
+                 wait: Wait = wait_readable, *, recorder: Recorder = NOT_RECORDED) -> None:
         self._stream, self._reference, self._health, self._bell = stream, reference, health, bell
         self.posture = Posture(clock)
         stale_ms = settings.reference_stale_ms
         plan = ProbePlan(None, stale_ms // 2, 1000, KEEPALIVE_MS, stale_ms * LOST_FACTOR)
         self._connection = Connection(self.name, stream.url, plan, Backoff(settings.reconnect_min_s, settings.reconnect_max_s),
-                                      clock, self.posture, wake=None, connect=connect, wait=wait)
+                                      clock, self.posture, wake=None, connect=connect, wait=wait, recorder=recorder)
         self._quoted: Quoted | None = None
         self._quoted_ns = 0
         self._last: Traded | None = None         # kept over a reconnect, like the candle: both name their own time

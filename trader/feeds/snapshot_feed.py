@@ -18,6 +18,7 @@ from trader.feeds.settings import FeedSettings
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.model.book import FeedHealth, ReferencePrice
+from trader.model.record import NOT_RECORDED, Recorder
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.pacer import Pacer
@@ -26,6 +27,7 @@ from trader.venues.contract import Snapshot, SnapshotSource
 
 log = logging.getLogger(__name__)
 
+RECORDED_AS = "bn-snapshot"          # its answers are no frames of `bn-ticker`, whose place it takes
 _NS_PER_MS = 1_000_000
 
 
@@ -34,8 +36,8 @@ class SnapshotFeed:
 
     def __init__(self, source: SnapshotSource, settings: FeedSettings, reference: SnapshotCache[ReferencePrice],
                  health: SnapshotCache[FeedHealth], bell: Doorbell, clock: Clock, client: httpx.Client | None = None,
-                 wait: Wait = wait_readable) -> None:
-        self._source = source
+                 wait: Wait = wait_readable, *, recorder: Recorder = NOT_RECORDED) -> None:
+        self._source, self._recorder = source, recorder
         self._reference, self._health, self._bell, self._clock, self._wait = reference, health, bell, clock, wait
         self._deadline_ms = settings.reference_stale_ms      # a later answer would be stale when it comes
         self._client = client or httpx.Client(timeout=httpx.Timeout(self._deadline_ms / 1000))
@@ -69,6 +71,7 @@ class SnapshotFeed:
         try:
             answer = self._client.get(self._source.url)
             answer.raise_for_status()
+            self._recorder.keep(self._clock.monotonic_ns(), (answer.content,))
             snapshot = self._source.decode(answer.content)
         except httpx.HTTPError as why:
             self._fail(f"{type(why).__name__}: {why}")

@@ -30,12 +30,11 @@ class Integrity:
 class TokenBook:
     """`has_dump`: there is a ladder at all. `is_whole`: it may be shown. `is_wrong`: a dump must be asked for.
 
-    `asked_ns`: when the missing dump was last asked for; `retried`: by a second subscription. `heard_ns`: of the newest
-    dump or change.
+    `asked_ns`: when the missing dump was last asked for; `retried`: by a second subscription.
     """
 
-    __slots__ = ("_burst", "_claim", "_integrity", "_ladder", "asked_ns", "has_dump", "heard_ns", "is_wrong", "open_ns", "retried",
-                 "tick_bp", "token_id", "venue_ms", "verbatim")
+    __slots__ = ("_burst", "_claim", "_integrity", "_ladder", "asked_ns", "has_dump", "is_wrong", "open_ns", "retried", "tick_bp",
+                 "token_id", "venue_ms", "verbatim")
 
     def __init__(self, token_id: str, tick_bp: PriceBp, integrity: Integrity, now_ns: int) -> None:
         self.token_id, self.tick_bp, self._integrity = token_id, tick_bp, integrity
@@ -46,7 +45,6 @@ class TokenBook:
         self.open_ns: int | None = None          # since when ours differs
         self.has_dump, self.is_wrong, self.retried, self.asked_ns = False, False, False, now_ns
         self.venue_ms = 0
-        self.heard_ns = now_ns
 
     @property
     def is_whole(self) -> bool:
@@ -55,12 +53,15 @@ class TokenBook:
     def top(self) -> BookTop:
         return BookTop(self.token_id, self._ladder.bids.top(), self._ladder.asks.top(), self.tick_bp)
 
+    def depth(self) -> tuple[int, int]:
+        """Levels (of bids, of asks)."""
+        return self._ladder.bids.depth, self._ladder.asks.depth
+
     def dump(self, dump: BookDump, now_ns: int) -> None:
         self._ladder.load(dump.bids, dump.asks)
         self.tick_bp = dump.tick_bp or self.tick_bp
         self.verbatim.load(dump, self.tick_bp, now_ns)
-        self.has_dump, self.is_wrong, self.retried = True, False, False
-        self.venue_ms, self.heard_ns = dump.venue_ms, now_ns
+        self.has_dump, self.is_wrong, self.retried, self.venue_ms = True, False, False, dump.venue_ms
         self._claim = self._burst = self.open_ns = None
         self._settle(now_ns)
 
@@ -75,7 +76,6 @@ class TokenBook:
         side = self._ladder.bids if change.is_bid else self._ladder.asks
         side.set(change.price_bp, change.size_micro)
         self.verbatim.change(change, now_ns)
-        self.heard_ns = now_ns
         self.venue_ms, self._claim, self._burst = change.venue_ms, (change.bid_bp, change.ask_bp), burst
         self._settle(now_ns)
 

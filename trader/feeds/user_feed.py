@@ -21,6 +21,7 @@ from trader.handoff.orders import FeedOrders, Subscription
 from trader.model.book import FeedHealth
 from trader.model.event import UserFeedDown, UserFeedUp
 from trader.model.market import Market
+from trader.model.record import NOT_RECORDED, Recorder
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.role import Posture
@@ -35,13 +36,14 @@ class UserFeed:
     name = "pm-user"
 
     def __init__(self, stream: UserStream, settings: FeedSettings, orders: FeedOrders, health: SnapshotCache[FeedHealth],
-                 inbox: ExecutorInbox, clock: Clock, connect: Connect = open_line, wait: Wait = wait_readable) -> None:
+                 inbox: ExecutorInbox, clock: Clock, connect: Connect = open_line, wait: Wait = wait_readable, *,
+                 recorder: Recorder = NOT_RECORDED) -> None:
         self._stream, self._orders, self._health, self._inbox, self._clock = stream, orders, health, inbox, clock
         self.posture = Posture(clock)
         ping_ms = settings.user_ping_ms
         plan = ProbePlan(stream.ping, ping_ms, ping_ms, ping_ms, settings.user_stale_ms)
         self._connection = Connection(self.name, stream.url, plan, Backoff(settings.reconnect_min_s, settings.reconnect_max_s),
-                                      clock, self.posture, wake=orders, connect=connect, wait=wait)
+                                      clock, self.posture, wake=orders, connect=connect, wait=wait, recorder=recorder)
         self._markets: dict[str, Market] = {}        # subscribed, oldest first
         self._is_up = False                          # UserFeedUp was posted for this connection
         self._refusals = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from trader.errors import ConfigError, LockedOut
@@ -16,11 +17,12 @@ from trader.errors import ConfigError, LockedOut
 class KeyLock:
     """A `flock` on a file named by the key's hash. The kernel drops it when the process dies, however it dies."""
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, flock: Callable[[int, int], None] = fcntl.flock) -> None:
+        """Raises LockedOut, and ConfigError when the folder cannot hold it."""
         self._path = folder / f"key-{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = _locked(self._path)
+            self._file = _locked(self._path, flock)
         except OSError as error:
             raise ConfigError(f"ops.control_dir {folder} cannot hold {self._path.name}: {error.strerror}.",
                               remedy="Set ops.control_dir to a folder of your own.") from error
@@ -33,12 +35,12 @@ class KeyLock:
             os.close(file)
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, flock: Callable[[int, int], None]) -> int:
     """A descriptor that holds the lock on the file that bears this name now, with our pid in it."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(path, file):
                 os.ftruncate(file, 0)
                 os.pwrite(file, str(os.getpid()).encode(), 0)

@@ -1,0 +1,130 @@
+"""Each guard: when it is in force, what it caps, and whether its entry is a cancel-all."""
+
+import pytest
+
+from trader.executor.state import Session
+from trader.model.action import CancelMarket, CancelOrders, Flight
+from trader.model.event import Command, Control, Outcome, TradeStatus
+from trader.model.intent import Mode
+from trader.model.order import Side
+
+BID, ASK = (Side.BUY, 40, 100), (Side.SELL, 60, 100)
+
+
+def quoting(desk):
+    desk.wants(BID).acked()
+    return desk
+
+
+def test_a_stale_book_cancels_everything(desk):
+    quoting(desk).connected = False
+    assert desk.settle().state.mode is Mode.STOP and "book_stale" in desk.state.guards
+    assert desk.asked(CancelMarket) != []
+
+
+def test_a_suspect_book_is_pulled_by_id_without_a_cancel_all(desk):
+    quoting(desk).suspect = True
+    assert [r.order_ids for r in desk.settle().asked(CancelOrders)] == [("o1",)]
+    assert desk.asked(CancelMarket) == [] and "book_suspect" in desk.state.guards
+
+
+def test_a_frozen_book_cancels_everything_although_its_connection_answers(desk):
+    quoting(desk).frozen = "no data for 5 s"
+    assert "book_frozen" in desk.settle().state.guards and desk.asked(CancelMarket) != []
+
+
+def test_entry_and_exit_of_a_guard_are_said(desk):
+    desk.suspect = True
+    desk.settle().suspect = False
+    assert any("guard book_suspect: differs" in note for note in desk.settle().notes) and "guard book_suspect is over" in desk.notes
+
+
+def test_the_time_in_a_guard_is_counted(desk):
+    desk.suspect = True
+    desk.settle().wait(300)
+    assert desk.state.guard_ns["book_suspect"] == 300_000_000
+
+
+@pytest.mark.parametrize("age_ms, stale", [(250, False), (251, True)])
+def test_a_strategy_that_missed_five_periods_is_stale(desk, age_ms, stale):
+    quoting(desk).pulse_age_ms = age_ms
+    assert ("strategy_stale" in desk.settle().state.guards) is stale
+    assert bool(desk.asked(CancelMarket)) is stale
+
+
+@pytest.mark.parametrize("places, waited_ms, late", [(True, 3000, False), (True, 3001, True), (False, 9000, False)])
+def test_a_place_is_late_from_the_moment_it_was_sent(desk, places, waited_ms, late):
+    quoting(desk).flights = (Flight(places, desk.ns),)
+    assert ("place_unanswered" in desk.wait(waited_ms).state.guards) is late
+
+
+def test_the_age_of_a_cancel_is_measured_from_the_cancel_not_from_the_order(desk):
+    quoting(desk).wait(60_000).wants()
+    assert "cancel_unconfirmed" not in desk.wait(5000).state.guards
+    assert "cancel_unconfirmed" in desk.wait(1).state.guards and desk.asked(CancelMarket) != []
+
+
+def test_five_refusals_within_ten_seconds_stop_quoting_until_they_are_older(desk):
+    quoting(desk).wants(BID, ASK)
+    for _ in range(5):
+        desk.acked(Outcome.INVALID).wait(1000)
+    assert "error_burst" in desk.state.guards and desk.asked(CancelMarket) != []
+    assert "error_burst" not in desk.wait(10_000).state.guards
+
+
+def test_would_cross_is_not_an_error(desk):
+    desk.wants(BID)
+    for _ in range(9):
+        desk.acked(Outcome.WOULD_CROSS).wait(100)
+    assert "error_burst" not in desk.state.guards
+
+
+def test_more_letters_than_the_limit_cancel_everything(desk):
+    quoting(desk).crowded = True
+    assert "inbox" in desk.settle().state.guards and desk.asked(CancelMarket) != []
+
+
+def test_at_the_gross_cap_the_desk_reduces_instead_of_stopping(new_desk):
+    desk = new_desk().boots(yes=500, no=500)
+    desk.wants(BID, ASK)
+    assert desk.state.mode is Mode.REDUCE_ONLY
+    assert {side for _, side, _, _ in desk.orders()} == {Side.SELL}
+
+
+@pytest.mark.parametrize("held, cap", [({"yes": 500}, Mode.ONE_SIDED_SELL), ({"no": 500}, Mode.ONE_SIDED_BUY)])
+def test_at_the_largest_position_only_the_reducing_side_is_quoted(new_desk, held, cap):
+    desk = new_desk().boots(**held)
+    desk.wants(BID, ASK)
+    assert desk.state.mode is cap and [side for _, side, _, _ in desk.orders()] == [Side.SELL]
+
+
+def test_a_failed_trade_lifts_the_position_guard_again(desk):
+    desk.wants((Side.BUY, 40, 500)).acked().filled("o1", 500)
+    assert "max_position" in desk.state.guards
+    assert "max_position" not in desk.filled("o1", 500, status=TradeStatus.FAILED).state.guards
+
+
+def test_pause_cancels_everything_and_resume_quotes_again_without_a_new_intent(desk):
+    quoting(desk).tell(Control(Command.PAUSE, "by hand"))
+    assert desk.state.mode is Mode.STOP and desk.asked(CancelMarket) != []
+    desk.cancels_answered().listed().listed().wait(10_000)
+    assert desk.orders() == []
+    assert desk.tell(Control(Command.RESUME, "by hand")).orders() != []
+
+
+def test_near_the_close_nothing_is_quoted_even_if_the_strategy_wants_it(new_desk):
+    desk = new_desk()
+    desk.boots(desk.market._replace(open_ms=0, close_ms=121_000))
+    assert desk.wants(BID).acked().wait(121_000 - 1000 - 1009).state.mode is Mode.NORMAL
+    assert desk.wait(1).state.mode is Mode.STOP and [r.order_ids for r in desk.asked(CancelOrders)] == [("o1",)]
+
+
+def test_a_guard_without_anything_placed_starts_no_cancel_all(desk):
+    desk.connected = False
+    assert desk.settle().asked(CancelMarket) == []
+
+
+def test_feeds_are_no_reason_before_a_market_is_taken_up(new_desk):
+    desk = new_desk()
+    desk.connected = False
+    assert desk.settle().state.guards == {} and desk.state.session is Session.BOOT

@@ -1,0 +1,168 @@
+"""Faults on order, as a client of a running exchange meets them."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from py_clob_client_v2.client import ClobClient
+from py_clob_client_v2.clob_types import OrderArgs, OrderType, PartialCreateOrderOptions
+from py_clob_client_v2.exceptions import PolyApiException
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
+from websockets.sync.client import connect
+
+from trader.errors import TraderError
+from trader.testing.exchange_faults import exchange_fault
+from trader.testing.exchange_process import running_exchange
+
+PATIENCE_S = 5
+
+
+@pytest.fixture(scope="module")
+def exchange():
+    with running_exchange(speed=60, settle_ms=100) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(exchange):
+    client = ClobClient(exchange.rest_url, 137, key="0x" + "44" * 32)
+    client.set_api_creds(client.create_or_derive_api_key())
+    return client
+
+
+def coming_token(exchange):
+    markets = httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]
+    return json.loads(markets[2]["markets"][0]["clobTokenIds"])[0]
+
+
+def signed(client, exchange, price=0.3, size=10):
+    args = OrderArgs(token_id=coming_token(exchange), price=price, size=size, side="BUY")
+    return client.create_order(args, PartialCreateOrderOptions("0.01", False))
+
+
+@contextmanager
+def subscribed(exchange):
+    with connect(f"{exchange.ws_url}/ws/market", ping_interval=None, close_timeout=0.2) as stream:
+        events = httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]
+        stream.send(json.dumps({"type": "market", "assets_ids": json.loads(events[0]["markets"][0]["clobTokenIds"])}))
+        stream.recv(timeout=PATIENCE_S)
+        yield stream
+
+
+def drained_until_closed(stream):
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s:
+        stream.recv(timeout=PATIENCE_S)
+
+
+def silent_for_s(stream, text_only=None):
+    """(how long nothing but `text_only` has come at the end of 1.2 s, what came)"""
+    began_s = time.monotonic()
+    heard = []
+    while time.monotonic() < began_s + 1.2:
+        try:
+            heard.append((time.monotonic() - began_s, stream.recv(timeout=0.1)))
+        except TimeoutError:
+            continue
+    last_s = max((at_s for at_s, text in heard if text != text_only), default=0.0)
+    return 1.2 - last_s, [text for _, text in heard]
+
+
+def test_a_disconnect_is_an_orderly_close_and_happens_once(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="disconnect", channel="market") as fault:
+        with pytest.raises(ConnectionClosedOK):
+            drained_until_closed(stream)
+        with subscribed(exchange) as again:
+            again.recv(timeout=PATIENCE_S)
+        assert fault.strikes == 1 and fault.row()["on"] is False
+
+
+def test_a_reset_comes_without_a_close_frame_every_n_ms(exchange):
+    with exchange_fault(exchange, kind="reset", channel="binance", every_ms=300) as fault:
+        for _ in range(2):
+            with connect(f"{exchange.binance_ws_url}/ws/btcusdt@bookTicker") as stream:
+                with pytest.raises(ConnectionClosedError) as cut:
+                    drained_until_closed(stream)
+                assert cut.value.rcvd is None
+    assert fault.strikes >= 2
+
+
+def test_a_frozen_stream_still_answers_ping_and_then_sends_what_it_held_back(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="freeze", channel="market", for_ms=1_700) as fault:
+        stream.send("PING")
+        quiet_s, heard = silent_for_s(stream, "PONG")
+        assert quiet_s > 0.8 and "PONG" in heard
+        assert json.loads(stream.recv(timeout=PATIENCE_S))["event_type"] == "price_change"
+        assert fault.strikes > 0
+
+
+def test_a_mute_stream_answers_no_ping_of_either_kind(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="freeze", channel="market", pong=False):
+        time.sleep(0.2)
+        stream.send("PING")
+        answered = stream.ping()
+        quiet_s, heard = silent_for_s(stream)
+        assert quiet_s > 0.8 and "PONG" not in heard and not answered.is_set()
+
+
+def test_an_order_whose_answer_is_lost_was_accepted(exchange, client):
+    order = signed(client, exchange)
+    with exchange_fault(exchange, kind="lost_answer") as fault:
+        with pytest.raises(PolyApiException):
+            client.post_order(order, OrderType.GTC)
+        assert fault.strikes == 1
+    assert len(client.get_open_orders()) == 1
+    with pytest.raises(PolyApiException, match="Duplicated"):
+        client.post_order(order, OrderType.GTC)
+
+
+@pytest.mark.parametrize(("parameters", "status", "text", "retry_after"), [
+    ({"kind": "too_early", "retry_after_s": 2}, 425, "Too Early", "2"),
+    ({"kind": "rate_limited", "retry_after_s": 3}, 429, "Too Many Requests", "3"),
+    ({"kind": "server_error"}, 500, "could not insert order", None),
+    ({"kind": "unavailable"}, 503, "Trading is currently disabled. Check polymarket.com for updates", None),
+    ({"kind": "unavailable", "mode": "cancel_only"}, 503,
+     "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.", None),
+    ({"kind": "unavailable", "mode": "post_only", "retry_after_s": 79}, 503,
+     "post-only mode: only post-only orders and cancels are allowed", "79"),
+])
+def test_a_refusal_has_the_venues_status_words_and_retry_after(exchange, parameters, status, text, retry_after):
+    with exchange_fault(exchange, **parameters) as fault:
+        answer = httpx.post(f"{exchange.rest_url}/order", json={})
+        assert (answer.status_code, answer.json()["error"], answer.headers.get("Retry-After")) == (status, text, retry_after)
+        assert fault.strikes == 1
+    assert httpx.post(f"{exchange.rest_url}/order", json={}).status_code == 401
+
+
+def test_a_slow_answer_comes_after_its_delay(exchange):
+    with exchange_fault(exchange, kind="slow", path="/book", delay_ms=400):
+        began_s = time.monotonic()
+        httpx.get(f"{exchange.rest_url}/time")
+        assert time.monotonic() - began_s < 0.3
+        httpx.get(f"{exchange.rest_url}/book", params={"token_id": "1"})
+        assert time.monotonic() - began_s > 0.4
+
+
+def test_gamma_lists_no_window_after_the_running_one(exchange):
+    with exchange_fault(exchange, kind="no_next_window"):
+        assert len(httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]) == 1
+    assert len(httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]) > 1
+
+
+def test_a_market_that_closes_early_takes_no_orders_but_stays_unresolved(exchange):
+    def running():
+        return httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"][0]["markets"][0]
+    assert running()["acceptingOrders"] is True
+    with exchange_fault(exchange, kind="close_early"):
+        time.sleep(0.3)
+    assert (running()["acceptingOrders"], running()["closed"]) == (False, False)
+
+
+def test_nonsense_is_refused_with_what_would_be_right(exchange):
+    with pytest.raises(TraderError, match=r"channel of freeze was 'rest', must be one of binance, market, user"), \
+         exchange_fault(exchange, kind="freeze", channel="rest"):
+        pass

@@ -1,0 +1,57 @@
+"""The options of `trader exchange`, and what follows from them. Pure."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+SLOWEST_SETTLE_MS = 36_000      # the live venue takes 10 to 50 s
+SETTLE_MS_TIMES_SPEED = 72_000  # 1 s at the speed of the example, and in proportion
+
+
+class Options(NamedTuple):
+    host: str = "127.0.0.1"
+    port: int = 0
+    ws_port: int = 0
+    seed: int = 1
+    speed: float = 1.0
+    cash: int = 10_000              # dollars
+    settle_ms: int | None = None    # None: scaled by speed
+    protocol: str = "v1"
+    state: str = ""                 # a file; "" keeps nothing
+
+    def settle_delay_ms(self) -> int:
+        """From MATCHED to MINED, and again to CONFIRMED."""
+        return min(SLOWEST_SETTLE_MS, round(SETTLE_MS_TIMES_SPEED / self.speed)) if self.settle_ms is None else self.settle_ms
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(
+        prog="trader exchange", description="A wire-compatible Polymarket on loopback, with a living market in it.")
+    options.add_argument("--host", default="127.0.0.1")
+    options.add_argument("--port", type=_port, default=0, help="REST port; 0 picks a free one")
+    options.add_argument("--ws-port", type=_port, default=0, help="WebSocket port; 0 picks a free one")
+    options.add_argument("--seed", type=int, default=1, help="everything random follows from it")
+    options.add_argument("--speed", type=_positive, default=1.0, help="72 makes 50 s windows, with 72 times the variance a second")
+    options.add_argument("--cash", type=int, default=10_000, help="dollars that each new account starts with")
+    options.add_argument("--settle-ms", type=int,
+                        help="from MATCHED to MINED, and again to CONFIRMED; default 72 s / speed, at most 36 s")
+    options.add_argument("--protocol", choices=("v1", "v2"), default="v1", help="v2: position ids and EIP-712 domain 3")
+    options.add_argument("--state", default="", metavar="FILE",
+                        help="survive a kill: go on from this file, and write to it before every answer")
+    options.add_argument("--parent-pipe", action="store_true", help="exit when stdin ends: for a child of the desk")
+    options.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
+    return options
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"was {text!r}, must be 0-65535")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and at most 3600, was {text}")
+    return value
