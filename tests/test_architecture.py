@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     **dict.fromkeys(UPPER | {"testing"}, EVERYTHING_BUT_ENTRY),
     **dict.fromkeys(COMPOSITION, EVERYTHING_BUT_ENTRY | COMPOSITION),
     "cli": EVERYTHING_BUT_ENTRY | COMPOSITION,
-    "__main__": frozenset({"cli"}),
+    "__main__": frozenset({"cli"}),                      # by name, when it runs
     "": frozenset(),                                     # trader/__init__.py loads by name, on demand
 }
 
@@ -62,7 +62,7 @@ RULES = (
                     "gateway/limits.py"}),       # one bucket for all gateway threads; its lock is held for a few additions
          "move the waiting into role.py or a hand-off and keep this file pure"),
     Rule(frozenset({"time"}), frozenset({"runtime/clock.py"}), "take a runtime.clock.Clock, read it once a cycle, pass now_ns down"),
-    Rule(frozenset({"signal"}), frozenset({"cli", "exchange/serve.py", "exchange/__main__.py"}),
+    Rule(frozenset({"signal"}), frozenset({"cli", "exchange/serve.py", "exchange/__main__.py", "testing/desk_process.py"}),
          "a library owns no signals; call Trader.request_stop from the command line"),
     Rule(frozenset({"websocket", "httpx", "websockets", "py_clob_client_v2"}),
          frozenset({"venues", "feeds", "gateway", "exchange", "cli", "ops/preflight.py", "testing"}),

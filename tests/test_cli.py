@@ -231,8 +231,19 @@ def test_a_wrong_command_line_is_a_configuration_error_with_a_hint(line: str, ca
     assert said.startswith("trader: ") and ("--help`" in said or "cp conf.yaml.example" in said)
 
 
+def test_the_folder_of_a_recording_reaches_the_trader(conf: str, tmp_path: Path) -> None:
+    trader = FakeTrader()
+    assert main(["run", conf, "--record", str(tmp_path)], trader.build) == 0
+    assert trader.record == tmp_path
+
+
+def test_a_folder_that_cannot_be_recorded_to_is_refused_before_anything_starts(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", conf, "--record", "/proc/nowhere"]) == 2
+    assert "/proc/nowhere cannot be written" in capsys.readouterr().err
+
+
 def test_ctrl_c_while_starting_is_no_traceback(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(settings: Settings) -> FakeTrader:
+    def interrupted(settings: Settings, record: Path | None) -> FakeTrader:
         raise KeyboardInterrupt
     assert main(["run", conf], interrupted) == 130
     assert capsys.readouterr().err == "trader: interrupted.\n"
@@ -255,7 +266,7 @@ class Trader:
     def wait(self, timeout_s): return True
     def stop(self, reason): raise OrdersMayBeOpen("2 are open.", remedy="Look.")
     def summary(self): return {"exit_reason": "x", "seconds": 1, "mode": "live"}
-sys.exit(main(["run", sys.argv[1]], lambda settings: Trader()))
+sys.exit(main(["run", sys.argv[1]], lambda settings, record: Trader()))
 """
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from trader import explain
-from trader.cli import entry
+from trader.__main__ import entry
 from trader.config import load_config
 from trader.errors import TraderError
 from trader.settings import Declaration, declarations, sections

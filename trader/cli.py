@@ -6,7 +6,6 @@ Runs on the main thread. Beside it runs `dump`, which writes a thread dump to th
 from __future__ import annotations
 
 import argparse
-import faulthandler
 import json
 import logging
 import os
@@ -57,12 +56,6 @@ Build = Callable[[Settings, Path | None], Runnable]      # what is to be run, an
 def _build_trader(settings: Settings, record: Path | None) -> Runnable:
     trader: Runnable = import_module("trader.app").Trader(settings, record=record)      # imported late: `trader version` needs no venue
     return trader
-
-
-def entry() -> Never:
-    """The console script."""
-    faulthandler.enable(2)                       # a crash of C code shows every thread's stack on stderr too
-    sys.exit(main(sys.argv[1:]))
 
 
 def main(argv: list[str], build: Build = _build_trader) -> int:

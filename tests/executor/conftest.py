@@ -153,6 +153,6 @@ def desk():
     return Desk().boots()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_desk():
     return Desk

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trader.executor.state import Session
+from trader.executor.state import Chore, Session
 from trader.model.action import CancelMarket, ReadBalances, ReadOpenOrders, ReadOrder
 from trader.model.event import MarketChange, OpenOrdersRead, OrderRead, Outcome, Timing, TradeStatus, VenueStatus
 from trader.model.order import OrderState, Side
@@ -34,6 +34,12 @@ def test_balances_that_were_read_while_a_trade_settled_are_not_believed(desk):
     desk.wants().filled("o1", 100, status=TradeStatus.MINED).balances(cash=960, yes=0)
     assert desk.state.ledger.settled("1") == 100 * MICRO
     assert desk.wait(1000).balances(cash=960, yes=100).state.ledger.settled("1") == 100 * MICRO
+
+
+def test_balances_are_not_believed_while_a_trade_is_unsettled(desk):
+    desk.wants(BID).acked().wants().filled("o1", 100)
+    desk.state.later(Chore.BALANCES, "", 0)
+    assert desk.settle().balances(cash=960, yes=0).state.ledger.effective("1") == 100 * MICRO
 
 
 def test_a_correction_is_said_and_counted(desk):

@@ -38,6 +38,8 @@ def test_remaining_is_what_neither_the_order_nor_its_trades_call_filled():
     order = tracked(shares=100)
     order.matched_micro, order.traded_micro = 30 * MICRO, 20 * MICRO
     assert order.remaining_micro == 70 * MICRO
+    order.traded_micro = 40 * MICRO
+    assert order.remaining_micro == 60 * MICRO
 
 
 def test_a_cancel_alone_does_not_end_the_exposure_because_a_fill_may_be_on_its_way():

@@ -145,6 +145,15 @@ def test_every_ring_is_answered_so_that_the_next_intent_rings_again(desk):
     assert desk.inbox.depth == 1
 
 
+def test_a_ring_whose_intent_was_taken_before_it_rang_does_not_silence_the_next(desk):
+    """The strategy was stopped between `append` and its ring, and the executor took the intent in between."""
+    desk.mailbox.put(intent(1))
+    desk.mailbox._slot.clear()
+    desk.role.do_work()
+    desk.mailbox.put(intent(2))
+    assert desk.inbox.depth == 1
+
+
 def test_a_stop_overtakes_what_waits_and_its_cancel_all_leaves_in_the_same_cycle(desk):
     desk.mailbox.put(intent(1))
     run(desk, 3)

@@ -45,6 +45,17 @@ def test_an_ask_first_sells_yes_and_buys_no_at_the_complement_with_the_rest():
         [(Kind.REDUCE_SELL, "1", Side.SELL, 4000, 30), (Kind.COMPLEMENT_BUY, "2", Side.BUY, 6000, 70)], 0)
 
 
+def test_a_quote_is_cut_to_what_the_largest_position_leaves():
+    assert split(bid(40, 600), have()) == ([(Kind.OPEN_BUY, "1", Side.BUY, 4000, 500)], 100)
+    assert split(ask(40, 600), have(yes=300)) == (
+        [(Kind.REDUCE_SELL, "1", Side.SELL, 4000, 300), (Kind.COMPLEMENT_BUY, "2", Side.BUY, 6000, 300)], 0)
+
+
+def test_a_buy_is_cut_to_what_the_gross_cap_and_the_cash_leave():
+    assert split(bid(40, 100), have(yes=490, no=490)._replace(no_sellable_micro=0))[1] == 80
+    assert split(bid(50, 100), have(cash=25 * MICRO)) == ([(Kind.OPEN_BUY, "1", Side.BUY, 5000, 50)], 50)
+
+
 def test_reduce_only_sells_what_is_held_and_reports_the_rest_as_residual():
     assert split(ask(40, 100), have(yes=30), Mode.REDUCE_ONLY) == ([(Kind.REDUCE_SELL, "1", Side.SELL, 4000, 30)], 70)
 
@@ -69,7 +80,7 @@ def test_no_leg_is_below_the_minimum(sell, rest, most_buy, expected):
 
 
 quotes = st.lists(st.builds(lambda side, cents, size: Quote(side, cents * 100, size), st.sampled_from(Side), st.integers(1, 99),
-                            st.integers(0, 900 * MICRO)), max_size=6)
+                            st.integers(0, 90).map(lambda tens: tens * 10 * MICRO + 123_456)), max_size=6)
 held = st.builds(lambda yes, no, soon, cash: Holdings(yes, no, yes - no + soon, yes + no + abs(soon), cash),
                  *[st.integers(0, 600 * MICRO)] * 2, st.integers(-100 * MICRO, 100 * MICRO), st.integers(0, 2000 * MICRO))
 

@@ -178,3 +178,63 @@ def test_any_bytes_on_the_socket_at_worst_end_the_connection(data: bytes) -> Non
     desk.feed.do_work()
     desk.feed.do_work()
     assert desk.books.seen == []
+
+
+# --- everything at once ---------------------------------------------------------------------------------------------
+
+
+def frames_of_each_token(frames: list[bytes]) -> dict[str, list[bytes]]:
+    """One frame a token and change, as if the venue told of each outcome by itself."""
+    queues: dict[str, list[bytes]] = {token: [] for token in MARKET.tokens}
+    for frame in frames:
+        message = orjson.loads(frame)
+        for row in message.get("price_changes", [message]):
+            alone = message | {"price_changes": [row]} if "price_changes" in message else message
+            queues[row["asset_id"]].append(orjson.dumps(alone))
+    return queues
+
+
+@st.composite
+def scrambled(draw: st.DrawFn, frames: list[bytes]) -> list[bytes]:
+    """Each token's frames in their order, the two interleaved at will, some twice in a row, rubbish in between."""
+    queues, merged = frames_of_each_token(frames), []
+    while any(queues.values()):
+        queue = queues[draw(st.sampled_from([token for token in queues if queues[token]]))]
+        merged += [queue.pop(0)] * draw(st.sampled_from([1, 1, 2]))
+    if draw(st.booleans()):
+        merged.insert(draw(st.integers(0, len(merged))), draw(st.sampled_from([b"{", b"[1]", b'{"event_type":"price_change"}'])))
+    return merged
+
+
+def reconnect(desk: Desk, venue: FakeVenue) -> None:
+    desk.socket.push_end("cut")
+    desk.feed.do_work()
+    desk.socket = desk.network.accept()
+    while not desk.feed.stats()["connected"]:
+        desk.feed.do_work()
+    desk.deliver(b"".join(map(server_frame, venue.dumps())), [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.lists(st.tuples(operations, st.booleans()), min_size=1, max_size=4))
+def test_after_bursts_duplicates_reorderings_rubbish_and_cuts_at_any_byte_the_book_is_the_venues(
+    data: st.DataObject, parts: list[tuple[list[tuple[bool, int, int]], bool]],
+) -> None:
+    venue, desk = FakeVenue(), Desk()
+    desk.deliver(b"".join(map(server_frame, venue.dumps())), [])
+    for sequence, is_cut in parts:
+        frames = [frame for operation in sequence for frame in venue.set(*operation)]
+        stream = b"".join(map(server_frame, data.draw(scrambled(frames))))
+        if is_cut:
+            desk.deliver(stream[:data.draw(st.integers(0, len(stream)))], [])
+            reconnect(desk, venue)
+        else:
+            desk.deliver(stream, data.draw(st.lists(st.integers(0), max_size=5)))
+    yes_tops, no_tops = ({tops[at] for tops in venue.tops} for at in (0, 1))
+    for book in desk.books.seen:
+        assert (book.yes.bid_bp, book.yes.ask_bp) in yes_tops and (book.no.bid_bp, book.no.ask_bp) in no_tops
+        assert not is_crossed(book.yes) and not is_crossed(book.no)
+    last = desk.books.seen[-1]
+    for token, top in (("11", last.yes), ("12", last.no)):
+        assert (top.bids, top.asks) == (venue.best(token, True), venue.best(token, False))
+    assert desk.feed.stats()["mismatches"] == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 import pytest
@@ -123,6 +123,15 @@ class Bench:
             self.step(verifying=verifying)
         self.until_ms = 10**9
 
+    def step_until(self, holds: Callable[[], bool], *, verifying: bool = False) -> None:
+        end_ms = self.now_ms + 30_000
+        while not holds():
+            assert self.now_ms < end_ms, "it never came to be"
+            self.step(verifying=verifying)
+
+    def is_frozen(self) -> bool:
+        return self.state.frozen is not None
+
     def reconnected(self) -> FakeSocket:
         """The next attempt succeeds and is told the whole book."""
         socket = self.network.accept()
@@ -192,8 +201,7 @@ def test_data_that_stands_still_while_the_fair_price_moves_is_found_after_five_s
     bench.fair(5000 + 2 * MARKET.tick_bp)
     bench.run(4999)
     assert bench.state.frozen is None and not bench.state.suspect
-    while bench.state.frozen is None:
-        bench.step()
+    bench.step_until(bench.is_frozen)
     assert bench.now_ms <= 6000 and bench.state.suspect
     assert bench.state.stale_reason(bench.clock.monotonic_ns(), STALE_MS) is None
 
@@ -208,9 +216,10 @@ def test_a_quiet_market_is_neither_stale_nor_frozen(bench: Bench) -> None:
 
 def frozen(bench: Bench) -> None:
     bench.step()
+    bench.fair(5000)
+    bench.step()
     bench.fair(5500)
-    while bench.state.frozen is None:
-        bench.step()
+    bench.step_until(bench.is_frozen)
 
 
 def test_a_frozen_stream_is_subscribed_anew_and_thaws_with_the_dump(bench: Bench) -> None:
@@ -241,8 +250,7 @@ def test_a_stream_that_freezes_again_after_a_mere_dump_is_opened_anew_at_once(be
         bench.step()
         bench.fair(5500)
     bench.fair(6000)
-    while bench.state.connected:
-        bench.step()
+    bench.step_until(lambda: not bench.state.connected)
     assert bench.now_ms < 12_000 and bench.feed.stats()["freezes"] == 2
 
 
@@ -250,11 +258,11 @@ def test_frames_of_other_kinds_do_not_make_a_frozen_book_look_alive(bench: Bench
     """`new_market` comes for unrelated markets on the same connection."""
     bench.step()
     bench.fair(5500)
-    while bench.state.frozen is None:
+    while not bench.is_frozen():
         bench.socket.push(orjson.dumps({"event_type": "new_market"}))
         bench.clock.advance(ms=100)
         bench.step()
-    assert bench.now_ms <= 6000
+        assert bench.now_ms <= 6000
 
 
 def test_a_switch_of_market_does_not_take_the_other_price_for_a_move(bench: Bench) -> None:
@@ -332,8 +340,7 @@ def test_a_late_duplicate_deep_in_the_book_is_found_by_the_hash_and_by_nothing_e
     """The top stays right, so no comparison of tops can see it, and nothing would, until the next dump."""
     late = bench.venue.change(25, 3)
     bench.socket.push(late, bench.venue.change(25, 9), late, bench.venue.change(24, 1))
-    while not bench.verify.stats()["hash_mismatches"]:
-        bench.step(verifying=True)
+    bench.step_until(lambda: bench.verify.stats()["hash_mismatches"] > 0, verifying=True)
     assert bench.now_ms < 2500
     assert bench.feed.stats()["mismatches"] == 0 and not bench.state.suspect
 
@@ -342,8 +349,7 @@ def test_a_late_duplicate_among_the_levels_that_are_quoted_on_is_judged_by_rest_
     bench.answers_subscriptions = True
     late = bench.venue.change(37, 3)
     bench.socket.push(late, bench.venue.change(37, 9), late, bench.venue.change(24, 1))
-    while not bench.feed.stats()["repairs"]:
-        bench.step(verifying=True)
+    bench.step_until(lambda: bench.feed.stats()["repairs"] > 0, verifying=True)
     bench.step()
     book = bench.books.read()
     assert book is not None and book.yes.bids[2] == (3700, 9_000_000) and not bench.state.suspect

@@ -52,10 +52,10 @@ def drain(inbox):
 
 
 @pytest.mark.parametrize(("event", "rank"), [
-    (STOP, Rank.STOP), (CANCEL_ALL, Rank.STOP), (PAUSE, Rank.STOP), (UserFeedDown(1, ""), Rank.STOP),
+    (STOP, Rank.STOP), (CANCEL_ALL, Rank.STOP), (PAUSE, Rank.STOP), (RESUME, Rank.STOP), (UserFeedDown(1, ""), Rank.STOP),
     (FILL, Rank.TRUTH), (UPDATE, Rank.TRUTH), (UserFeedUp(1), Rank.TRUTH),
     (PLACED, Rank.RESULT), (CANCELLED, Rank.RESULT),
-    (RESUME, Rank.CONTROL), (MarketChange(None), Rank.CONTROL),
+    (MarketChange(None), Rank.CONTROL),
     (MailWaiting(), Rank.INTENT),
 ])
 def test_what_ends_exposure_comes_first_then_truth_results_control_and_intents(event, rank):
@@ -71,6 +71,13 @@ def test_fills_overtake_intents_and_keep_their_own_order():
     assert [letter.event for letter in drain(inbox)] == [*fills, MailWaiting()]
 
 
+def test_a_pause_and_an_earlier_resume_keep_their_order():
+    inbox = ExecutorInbox()
+    inbox.put(RESUME)
+    inbox.put(PAUSE)
+    assert [letter.event for letter in drain(inbox)] == [RESUME, PAUSE]
+
+
 def test_a_stop_overtakes_everything_that_waits():
     inbox = ExecutorInbox()
     for event in (FILL, PLACED, MarketChange(None), STOP):
@@ -81,7 +88,7 @@ def test_a_stop_overtakes_everything_that_waits():
 def test_an_urgent_ring_overtakes_fills_and_an_ordinary_one_waits_behind_control():
     inbox = ExecutorInbox()
     inbox.ring(urgent=False)
-    inbox.put(RESUME)
+    inbox.put(MarketChange(None))
     inbox.put(FILL)
     inbox.ring(urgent=True)
     assert [letter.rank for letter in drain(inbox)] == [Rank.STOP, Rank.TRUTH, Rank.CONTROL, Rank.INTENT]

@@ -17,7 +17,6 @@ from trader.feeds.settings import FeedSettings
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.orders import FeedOrders, Subscription
-from trader.handoff.tape import FrameTape
 from trader.model.market import Market
 from trader.model.setting import Secret
 from trader.ops.archive import Archive, require_folder
@@ -128,23 +127,6 @@ def test_no_secret_stands_in_a_file(tmp_path):
 
 
 # --- the reader is behind -------------------------------------------------------------------------------------------
-
-
-def test_frames_beyond_the_limit_are_dropped_and_counted_and_the_feed_goes_on():
-    tape = FrameTape(limit_bytes=10)
-    for number in range(4):
-        tape.keep(number, [b"12345"])
-    assert (tape.kept, tape.dropped) == (2, 2)
-    assert [batch.received_ns for batch in tape.take()] == [0, 1]
-
-
-def test_a_tape_that_was_read_takes_frames_again_and_says_how_many_are_missing():
-    tape = FrameTape(limit_bytes=1)
-    tape.keep(0, [b"1"])
-    tape.keep(1, [b"2", b"3"])
-    list(tape.take())
-    tape.keep(2, [b"4"])
-    assert [(batch.received_ns, batch.dropped) for batch in tape.take()] == [(2, 2)]
 
 
 def test_a_gap_stands_in_the_file_where_the_frames_are_missing(bench):

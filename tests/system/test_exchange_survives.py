@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -140,7 +141,7 @@ def test_windows_that_ended_while_it_was_down_are_decided_at_the_start(tmp_path)
             candles = httpx.get(f"{after.binance_rest_url}/api/v3/klines", params={"symbol": "BTCUSDT", "interval": "1h"}).json()
     assert state["windows_resolved"] >= 2 and state["conserved"] is True
     assert [row[0] for row in candles] == list(range(candles[0][0], candles[-1][0] + 1, 2_000))     # no gap
-    assert all(earlier[4] == later[1] for earlier, later in zip(candles, candles[1:], strict=False))
+    assert all(earlier[4] == later[1] for earlier, later in itertools.pairwise(candles))
 
 
 @pytest.mark.parametrize("content", [b"", b"ssh-rsa AAAA\n", b'00000000 ["head"]\n'])

@@ -7,7 +7,10 @@
 It shares no code with `trader.venues`, so that a misreading of the wire on one side cannot hide on the other.
 Imports only `trader.errors`, `trader.model`, `trader.runtime` and its own wire libraries.
 
-Not modelled: rate limits, venue modes (425, 503), the taker delay, tick changes, faults, reward and rebate payments.
+With `--state` every command is in a file before its answer (`history`). Faults on order come from one board (`faults`).
+docs/exchange.md describes both.
+
+Not modelled: rate limits of its own, the taker delay, tick changes, reward and rebate payments.
 
 | thread | does | parks in |
 |--|--|--|
@@ -16,5 +19,6 @@ Not modelled: rate limits, venue modes (425, 503), the taker delay, tick changes
 | `ws-accept`, `ws-in-N`, `ws-out-N` | one reader and one writer for each WebSocket client | accept; recv; queue get |
 | `publisher` | events → frames, the only owner of the streams' books and subscriptions | queue get |
 | `market-life` | price path, windows, settlement, deadlines, bots | event wait with a deadline |
+| `state-write` | only with `--state`, now and then: a snapshot in place of a long log | write |
 | `parent-pipe` | only under a desk: notices that the parent is gone | read of stdin |
 """

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import NamedTuple
 
 from trader.exchange import admission, refusal
 from trader.exchange.accounts import Ledger
@@ -17,8 +16,6 @@ from trader.exchange.events import BookChanged, Event, LevelChange, OrderChange,
 from trader.exchange.fills import Fill, collateral_change_micro, priced
 from trader.exchange.market import Market
 from trader.exchange.orders import (
-    Fate,
-    MakerLeg,
     MarketSpec,
     NewOrder,
     Order,
@@ -33,14 +30,8 @@ from trader.exchange.orders import (
 from trader.exchange.records import Records
 from trader.exchange.refusal import Refusal
 from trader.exchange.settlement import Movement, Settlement, Swap
+from trader.exchange.trades import Stamp, new_trade, swaps_of
 from trader.model.units import notional_micro
-
-
-class Stamp(NamedTuple):
-    """What a new trade gets from outside: its id, and how its settlement will go. A replay gives the same again."""
-
-    trade_id: str
-    fate: Fate = Fate.SETTLES
 
 
 class Engine:
@@ -164,7 +155,7 @@ class Engine:
         trades = []
         for price_bp, group in groupby(fills, key=lambda fill: fill.price_bp):
             taken = list(group)
-            trade = _trade(stamp(taker.new, taken), taker.new, price_bp, taken, now_ms)
+            trade = new_trade(stamp(taker.new, taken), taker.new, price_bp, taken, now_ms)
             self._settle(trade, taker, market, taken)
             self._record(trade)
             trades.append(trade)
@@ -178,7 +169,7 @@ class Engine:
         swaps: list[Swap] = []
         for fill in fills:
             self._reserve(fill.maker, -1)
-            swaps += _swaps(taker.new, fill)
+            swaps += swaps_of(taker.new, fill)
             locked_micro += collateral_change_micro(taker.new.side, fill.maker.new.side, fill.size_micro)
             self._matched(fill.maker, market, fill.size_micro, trade.trade_id)
         self.settlement.accept(Movement(trade, tuple(swaps), locked_micro))
@@ -256,30 +247,3 @@ class Engine:
         if levels:
             market.changed_ms = now_ms
             self.events.append(BookChanged(market.spec, levels, trades, now_ms))
-
-
-def _swaps(taker: NewOrder, fill: Fill) -> list[Swap]:
-    """Both sides of one fill. The taker's fee adds to a cost and comes out of proceeds."""
-    maker = fill.maker.new
-    money_micro = fill.taker_money_micro + (fill.fee_micro if taker.side is Side.BUY else -fill.fee_micro)
-    return [_swap(taker, fill.size_micro, money_micro), _swap(maker, fill.size_micro, fill.maker_money_micro)]
-
-
-def _swap(new: NewOrder, size_micro: int, money_micro: int) -> Swap:
-    token = (new.condition_id, int(new.outcome))
-    if new.side is Side.BUY:
-        return Swap(new.account_id, None, money_micro, token, size_micro)
-    return Swap(new.account_id, token, size_micro, None, money_micro)
-
-
-def _trade(stamp: Stamp, taker: NewOrder, price_bp: int, fills: list[Fill], now_ms: int) -> Trade:
-    return Trade(
-        stamp.trade_id, taker.spec, taker.order_id, taker.owner, taker.account_id, taker.maker_address, taker.outcome, taker.side,
-        price_bp, sum(fill.size_micro for fill in fills), sum(fill.fee_micro for fill in fills), tuple(map(_leg, fills)), now_ms, now_ms,
-        fate=stamp.fate,
-    )
-
-
-def _leg(fill: Fill) -> MakerLeg:
-    new = fill.maker.new
-    return MakerLeg(new.order_id, new.owner, new.account_id, new.maker_address, new.outcome, new.side, new.price_bp, fill.size_micro)

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from trader.exchange import rows
 from trader.exchange.accounts import Account
 from trader.exchange.credentials import KeyRing
-from trader.exchange.engine import Engine, Stamp
+from trader.exchange.engine import Engine
 from trader.exchange.heartbeats import Heartbeats
 from trader.exchange.orders import Fate, OrderState, Outcome, Trade
 from trader.exchange.settlement import Movement
 from trader.exchange.state_file import Row
+from trader.exchange.trades import Stamp
 from trader.exchange.windows import Series
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from trader.exchange import refusal
-from trader.exchange.engine import Engine, Stamp
+from trader.exchange.engine import Engine
 from trader.exchange.events import BookRestored, Event
 from trader.exchange.faults import FaultBoard, Kind
 from trader.exchange.fills import Fill
@@ -25,6 +25,7 @@ from trader.exchange.market import BookView
 from trader.exchange.orders import Fate, MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
 from trader.exchange.refusal import Refusal
 from trader.exchange.rows import new_order_row
+from trader.exchange.trades import Stamp
 from trader.runtime.clock import Clock
 
 

@@ -16,8 +16,8 @@ BURST_NS = 5_000_000         # an atomic trade arrives as several messages; they
 class Verbatim:
     """`is_asked`: somebody waits for a sample. `sample` is handed out once."""
 
-    __slots__ = ("_asks", "_bids", "_changed_ns", "_hash", "_last_trade", "_last_trade_is_sure", "_other_last_trade", "_sample",
-                 "_tick_bp", "_token_id", "_trade_ms", "_venue_ms", "is_asked")
+    __slots__ = ("_asks", "_bids", "_changed_ns", "_last_trade", "_last_trade_is_sure", "_newest", "_other_last_trade", "_sample",
+                 "_tick_bp", "_token_id", "_trade_ms", "is_asked")
 
     def __init__(self, token_id: str, tick_bp: PriceBp) -> None:
         self._token_id, self._tick_bp = token_id, tick_bp
@@ -27,7 +27,8 @@ class Verbatim:
         """Continuity is lost: nothing can be sampled before the next dump."""
         self._bids: dict[PriceBp, LevelText] = {}
         self._asks: dict[PriceBp, LevelText] = {}
-        self._hash, self._venue_ms, self._changed_ns = "", 0, 0
+        self._newest: BookDump | LevelChange | None = None       # its hash is the venue's of the state that it led to
+        self._changed_ns = 0
         self._last_trade: str | None = None
         self._other_last_trade: str | None = None
         self._last_trade_is_sure, self._trade_ms = False, 0
@@ -36,10 +37,10 @@ class Verbatim:
 
     def load(self, dump: BookDump, tick_bp: PriceBp, now_ns: int) -> None:
         if self.is_asked:
-            self._end_update(dump.hash, dump.venue_ms)
+            self._end_update(dump)
         self._bids = {price_bp: text for (price_bp, _), text in zip(dump.bids, dump.bid_texts, strict=False)}
         self._asks = {price_bp: text for (price_bp, _), text in zip(dump.asks, dump.ask_texts, strict=False)}
-        self._tick_bp, self._hash, self._venue_ms, self._changed_ns = tick_bp, dump.hash, dump.venue_ms, now_ns
+        self._tick_bp, self._newest, self._changed_ns = tick_bp, dump, now_ns
         if dump.last_trade is not None:
             self._last_trade, self._other_last_trade, self._last_trade_is_sure = dump.last_trade, None, True
         else:
@@ -47,13 +48,13 @@ class Verbatim:
 
     def change(self, change: LevelChange, now_ns: int) -> None:
         if self.is_asked:
-            self._end_update(change.hash, change.venue_ms)
+            self._end_update(change)
         texts = self._bids if change.is_bid else self._asks
         if change.size_micro:
             texts[change.price_bp] = (change.price_text, change.size_text)
         else:
             texts.pop(change.price_bp, None)
-        self._hash, self._venue_ms, self._changed_ns = change.hash, change.venue_ms, now_ns
+        self._newest, self._changed_ns = change, now_ns
 
     def traded(self, trade: LastTrade) -> None:
         """Of this outcome. One that is older than the newest trade says nothing about that one's price."""
@@ -73,12 +74,14 @@ class Verbatim:
         sample, self._sample = self._sample, None
         return sample
 
-    def _end_update(self, hash: str, venue_ms: int) -> None:
-        if (hash, venue_ms) != (self._hash, self._venue_ms):
+    def _end_update(self, coming: BookDump | LevelChange) -> None:
+        newest = self._newest
+        if newest is not None and (coming.hash, coming.venue_ms) != (newest.hash, newest.venue_ms):
             self._copy()
 
     def _copy(self) -> None:
-        if self._hash:
+        newest = self._newest
+        if newest is not None and newest.hash:
             self.is_asked = False
-            self._sample = BookSample(self._token_id, self._hash, self._venue_ms, self._tick_bp, tuple(self._bids.items()),
+            self._sample = BookSample(self._token_id, newest.hash, newest.venue_ms, self._tick_bp, tuple(self._bids.items()),
                                       tuple(self._asks.items()), self._last_trade, self._last_trade_is_sure, self._other_last_trade)

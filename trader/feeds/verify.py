@@ -69,7 +69,7 @@ class VerifyRole:
 
     def stats(self) -> dict[str, Any]:
         """Any thread: plain values, each written by the verify thread only."""
-        check, verdicts = self._check, self._verdicts.copy()
+        check, verdicts = self._check, dict(self._verdicts.copy())
         return {
             "hash_on": check.is_on, "hash_matches": check.matches, "hash_mismatches": check.mismatches, "hash_untold": check.untold,
             "hash_checks": check.matches + check.mismatches + check.untold, "judgements": verdicts, "rest_unanswered": self._unanswered,

@@ -8,7 +8,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from trader.model.event import (
-    Command,
     Control,
     ExecutorEvent,
     Fill,
@@ -22,7 +21,7 @@ from trader.model.event import (
 
 
 class Rank(IntEnum):
-    STOP = 0         # stop, cancel-all
+    STOP = 0         # stop, cancel-all, pause, resume; the user stream was lost
     TRUTH = 1        # fills and order events of the user stream
     RESULT = 2       # gateway answers
     CONTROL = 3
@@ -42,11 +41,11 @@ _RANK_OF: dict[type, Rank] = {
     OrderUpdate: Rank.TRUTH,
     UserFeedUp: Rank.TRUTH,
     UserFeedDown: Rank.STOP,
+    Control: Rank.STOP,          # all of them: a pause and an earlier resume must not change places
     MarketChange: Rank.CONTROL,
     MarketResolved: Rank.CONTROL,
     MailWaiting: Rank.INTENT,
 }
-_URGENT = frozenset({Command.STOP, Command.CANCEL_ALL, Command.PAUSE})
 
 
 class ExecutorInbox:
@@ -80,7 +79,5 @@ class ExecutorInbox:
 
 
 def rank_of(event: ExecutorEvent) -> Rank:
-    """Fills before results before control; stop and cancel-all before everything. Results are the default."""
-    if isinstance(event, Control):
-        return Rank.STOP if event.command in _URGENT else Rank.CONTROL
+    """The operator's word before fills before results. Results are the default."""
     return _RANK_OF.get(type(event), Rank.RESULT)

@@ -10,10 +10,10 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import zstandard
 
@@ -23,6 +23,7 @@ MAX_FILE_BYTES = 256 * 1024 * 1024   # compressed; a busy hour of one market is 
 MAX_LINE_BYTES = 64 * 1024 * 1024    # a message of 16 MiB, every character of it escaped, is below that
 KEEP_FREE_BYTES = 256 * 1024 * 1024  # the journal and everybody else need the disk too
 READ_BYTES = 256 * 1024
+ZSTD_BYTES = 1024                    # 128 KiB is the most that 4 bytes unpack to, so this is at most 32 MiB
 DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)       # what reading a file may raise
 _HOUR_MS = 3_600_000
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -110,12 +111,21 @@ def read_lines(raw: io.BufferedReader) -> Iterator[bytes | None]:
     DAMAGED behind the last line before it.
     """
     head = raw.peek(4)[:4]
-    read: Callable[[int], bytes] = raw.read1
-    if head.startswith(_GZIP):
-        read = gzip.GzipFile(fileobj=raw).read1
-    elif head == _ZSTD:
-        read = zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], raw), read_across_frames=True).read
+    if head == _ZSTD:
+        return _split(_unpacked(raw))
+    read = gzip.GzipFile(fileobj=raw).read1 if head.startswith(_GZIP) else raw.read1
     return _split(iter(lambda: read(READ_BYTES), b""))
+
+
+def _unpacked(raw: io.BufferedReader) -> Iterator[bytes]:
+    """In small steps: a few bytes may unpack to a thousand times as many, and what was unpacked before damage must not be lost."""
+    rest, frame = b"", zstandard.ZstdDecompressor().decompressobj()
+    while data := rest or raw.read(ZSTD_BYTES):
+        unpacked, rest = frame.decompress(data), b""
+        if frame.eof:
+            rest, frame = frame.unused_data, zstandard.ZstdDecompressor().decompressobj()
+        if unpacked:
+            yield unpacked
 
 
 def _split(chunks: Iterator[bytes]) -> Iterator[bytes | None]:

@@ -42,7 +42,8 @@ def exchange_fault(urls: ExchangeUrls, *, kind: str, **parameters: Any) -> Itera
     """The fault is on from here to the end of the block, or for as long as `for_ms` and `times` say. Raises TraderError on nonsense."""
     answer = httpx.post(f"{urls.rest_url}/control/faults", json={"kind": kind, **parameters})
     if answer.status_code != 200:
-        raise TraderError(f"the exchange refused the fault: {answer.json()['error']}", remedy="docs/exchange.md lists kinds and parameters.")
+        raise TraderError(f"the exchange refused the fault: {answer.json()['error']}",
+                          remedy="docs/exchange.md lists kinds and parameters.")
     fault = OrderedFault(urls.rest_url, answer.json()["id"])
     try:
         yield fault

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trader.errors import WireError
-from trader.venues.contract import BookDump, Ignored, LevelChange, Pong, TickChange, TopOnly
+from trader.venues.contract import BookDump, Ignored, LastTrade, LevelChange, Pong, TickChange, TopOnly
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 
 FRAMES = Path(__file__).parent / "frames"
@@ -35,6 +35,18 @@ def test_a_book_after_a_trade_says_nothing_about_the_tick() -> None:
     del row["tick_size"], row["last_trade_price"]
     [dump] = STREAM.decode(orjson.dumps(row))
     assert isinstance(dump, BookDump) and dump.tick_bp is None
+
+
+def test_levels_keep_their_text_beside_their_number_because_the_hash_covers_it() -> None:
+    [dump], [up, _] = STREAM.decode(recorded("book")), STREAM.decode(recorded("price_change"))
+    assert isinstance(dump, BookDump) and isinstance(up, LevelChange)
+    assert dict(dump.ask_texts)["0.397"] == "100.09" and len(dump.bid_texts) == len(dump.bids) and dump.last_trade == "0.255"
+    assert (up.price_text, up.size_text) == ("0.301", "1000")
+
+
+def test_a_last_trade_is_read_verbatim() -> None:
+    frame = b'{"event_type":"last_trade_price","asset_id":"11","price":"0.920","size":"2","side":"BUY","timestamp":"1750428146322"}'
+    assert STREAM.decode(frame) == [LastTrade("11", "0.920", 1_750_428_146_322)]
 
 
 def test_a_price_change_names_both_outcomes_with_the_venues_top() -> None:

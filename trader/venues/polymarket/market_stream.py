@@ -96,11 +96,13 @@ def _texts(rows: list[dict[str, str]]) -> tuple[LevelText, ...]:
 def _price_change(message: dict[str, Any], events: list[BookEvent]) -> None:
     venue_ms = ms_from_wire(message["timestamp"])
     for row in message["price_changes"]:
-        side, price, size = row["side"], row["price"], row["size"]
+        token_id, side, price, size = row["asset_id"], row["side"], row["price"], row["size"]
+        if type(token_id) is not str:            # a book is found by it: what is not text may not even be hashable
+            raise ValueError(f"asset_id {token_id!r}")
         if side != "BUY" and side != "SELL":
             raise ValueError(f"side {side!r}")
         events.append(LevelChange(
-            row["asset_id"], side == "BUY", price_bp_from_wire(price), size_from_wire(size),
+            token_id, side == "BUY", price_bp_from_wire(price), size_from_wire(size),
             top_bp_from_wire(row["best_bid"]), top_bp_from_wire(row["best_ask"]), venue_ms, row.get("hash", ""), price, size,
         ))
 
