@@ -14,7 +14,7 @@ from trader.handoff.inbox import ExecutorInbox, Rank
 from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.outbox import OrderOutbox
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOrder
-from trader.model.event import Command, Control, Fill, OpenOrdersRead, TradeStatus
+from trader.model.event import Command, Control, Fill, MarketResolved, OpenOrdersRead, TradeStatus
 from trader.model.intent import Mode, QuoteIntent
 
 LOST_AFTER_S = 6.0           # nobody waits this long unless the wake-up was lost
@@ -78,7 +78,7 @@ def letters_of(writer):
         lambda n: Control(Command.STOP, f"{writer}:{n}"),
         lambda n: Fill(f"{writer}:{n}", "o", "0x1", "1", None, 1, 1, 0, TradeStatus.MATCHED, 0),
         lambda n: OpenOrdersRead((writer, n), None, (), None),
-        lambda n: Control(Command.RESUME, f"{writer}:{n}"),
+        lambda n: MarketResolved(f"{writer}:{n}", "1"),
     )
     return [kinds[n % len(kinds)](n) for n in range(LETTERS)]
 
@@ -88,7 +88,7 @@ def signature(event):
     match event:
         case OpenOrdersRead(request=(writer, number)):
             return writer, number
-        case Control(reason=text) | Fill(trade_id=text):
+        case Control(reason=text) | Fill(trade_id=text) | MarketResolved(condition_id=text):
             writer, number = text.split(":")
             return int(writer), int(number)
 
