@@ -69,7 +69,7 @@ class DeskStats:
             "open_orders_at_exit": self._open_orders(report),
             "feeds": {feed.name: feed.stats() for feed in (self._desk.book_feed, self._desk.user_feed, self._desk.reference_feed)},
             "verify": self._desk.verify.stats(),
-            **({"recording": self._desk.record.stats()} if self._desk.record else {}),
+            "recording": self._desk.record.stats() if self._desk.record else None,
             "latency": _latency(self._desk),
         }
 
