@@ -73,9 +73,12 @@ def conf(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def process_as_before() -> Iterator[None]:
-    """The command line turns process-wide knobs; the next test finds them as they were."""
+    """The command line turns process-wide knobs; the next test finds them as they were. Under `nohup` the tests are started with
+    SIGHUP ignored: here every one begins as in a terminal."""
     interval, level = sys.getswitchinterval(), logging.getLogger("trader").level
+    hang_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
+    signal.signal(signal.SIGHUP, hang_up)
     sys.setswitchinterval(interval)
     logging.getLogger("trader").setLevel(level)
 
