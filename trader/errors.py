@@ -10,6 +10,7 @@
     ├── ControlError               report     exit 8   a command could not be delivered to a running trader
     ├── LockedOut                  stop       exit 9   another process trades with the same key
     ├── ConnectionLost             retry      with back-off, for ever
+    │   └── ConnectionRefused      retry      every second: nobody listens there, so asking costs nobody anything
     ├── WireError                  skip       count it, sample it to the log; a burst trips a guard
     └── OwnershipError             stop       a programming error: a second writer appeared
 
@@ -63,6 +64,10 @@ class LockedOut(TraderError):
 
 class ConnectionLost(TraderError):
     """Retry with back-off; the connection starts from nothing again."""
+
+
+class ConnectionRefused(ConnectionLost):
+    """Nobody listens there. Retry every second (docs/decisions/0004)."""
 
 
 class WireError(TraderError):

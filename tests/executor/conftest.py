@@ -8,7 +8,7 @@ from trader.executor import core
 from trader.executor.guards import Limits
 from trader.executor.settings import ExecutorSettings
 from trader.executor.state import Now, State, View
-from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadBalances, ReadOpenOrders
+from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadBalances, ReadOpenOrders, ReadOrder
 from trader.model.book import BookTop, FeedHealth, Level, MarketBook
 from trader.model.event import (
     Answer,
@@ -18,6 +18,7 @@ from trader.model.event import (
     Fill,
     MarketChange,
     OpenOrdersRead,
+    OrderRead,
     OrderUpdate,
     Outcome,
     PlaceResult,
@@ -117,6 +118,10 @@ class Desk:
     def proved(self):
         """Every cancel succeeds and two listings are empty."""
         return self.market_cancelled().cancels_answered().listed().listed()
+
+    def denied(self):
+        """The venue knows none of the orders that were asked for by id."""
+        return self.tell(*(OrderRead(r, Outcome.NOT_FOUND, None, Timing()) for r in self.asked(ReadOrder)))
 
     def balances(self, cash=1000, yes=0, no=0, outcome=Outcome.OK):
         for r in self.asked(ReadBalances):

@@ -1,5 +1,7 @@
 """Cancel-all: what it asks, what it takes for proof, and how it meets requests that are under way."""
 
+import pytest
+
 from trader.executor.state import RaiseEpoch, Session
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOpenOrders, ReadOrder
 from trader.model.event import (
@@ -17,11 +19,14 @@ from trader.model.event import (
     VenueStatus,
 )
 from trader.model.intent import Mode
+from trader.model.market import Market
 from trader.model.order import OrderState, Side
+from trader.model.units import MICRO, PriceBp, SizeMicro
 
 BID = (Side.BUY, 40, 100)
 CANCEL_ALL = Control(Command.CANCEL_ALL, "test")
 STOP = Control(Command.STOP, "test")
+NEXT = Market("next", "0x" + "cd" * 32, "3", "4", PriceBp(100), SizeMicro(5 * MICRO), 0, 10**13, "v1", False)
 
 
 def finish(desk):
@@ -178,3 +183,44 @@ def test_an_answer_that_was_lost_is_asked_for_by_id(desk):
     read = desk.asked(ReadOrder)[0]
     desk.tell(OrderRead(read, Outcome.OK, desk.update("o1", VenueStatus.CANCELLED), Timing()))
     assert desk.order().state is OrderState.CANCELLED and desk.order().exposure_micro == 0
+
+
+# --- quarantine (docs/decisions/0005) ---------------------------------------------------------------------------------
+
+
+def lost_place(desk):
+    """A bid whose answer was lost, in a cancel-all."""
+    return desk.wants(BID).acked(Outcome.UNKNOWN).tell(CANCEL_ALL).market_cancelled().cancels_answered(Outcome.NOT_FOUND)
+
+
+def test_an_order_that_the_venue_does_not_know_holds_no_cancel_all_up_but_counts_against_the_caps(desk):
+    lost_place(desk).denied()
+    assert desk.listed().listed().state.sweep is None
+    assert desk.wait(3000).orders() == [("o2", Side.BUY, 4000, 100)]
+    assert desk.wants((Side.BUY, 40, 450)).orders() == []          # with the two of 100 that would be 650 of 500
+
+
+def test_an_order_in_quarantine_that_comes_alive_is_cancelled(desk):
+    lost_place(desk).denied().listed().listed()
+    assert [r.order_ids for r in desk.tell(desk.update("o1")).asked(CancelOrders)] == [("o1",)]
+
+
+def test_an_order_in_quarantine_is_not_crossed(desk):
+    lost_place(desk).denied().listed().listed()
+    assert desk.wants((Side.SELL, 40, 100)).wait(3000).orders() == []
+
+
+def test_what_is_in_quarantine_is_no_proof_that_nothing_is_open(desk):
+    lost_place(desk).denied().listed().listed()
+    desk.wait(3000)
+    desk.connected = False
+    assert len(desk.settle().asked(CancelMarket)) == 1
+
+
+@pytest.mark.parametrize(("event", "after"), [(MarketChange(NEXT), Session.ADOPT), (STOP, Session.STOPPED)])
+def test_a_roll_and_the_end_wait_until_absence_is_proved(desk, event, after):
+    lost_place(desk).denied().listed().listed().tell(event).market_cancelled()
+    for _ in range(2):
+        assert desk.wait(4000).asked(ReadOpenOrders) == [] and desk.state.sweep is not None
+        desk.denied()
+    assert desk.wait(4000).denied().listed().listed().state.session is after

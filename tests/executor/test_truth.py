@@ -25,11 +25,6 @@ from trader.model.units import MICRO
 BID, ASK = (Side.BUY, 40, 100), (Side.SELL, 60, 100)
 
 
-def absent(desk):
-    """The venue does not know the order that it is asked about."""
-    return desk.tell(*(OrderRead(r, Outcome.NOT_FOUND, None, Timing()) for r in desk.asked(ReadOrder)))
-
-
 def trades(desk, *fills, outcome=Outcome.OK):
     return desk.tell(*(FillsRead(r, outcome, fills, Timing()) for r in desk.asked(ReadFills)))
 
@@ -109,28 +104,28 @@ def test_a_refusal_of_an_order_that_the_stream_has_shown_is_not_believed(desk):
 
 
 def test_absence_needs_three_answers_over_ten_seconds(desk):
-    absent(desk.wants(BID).acked(Outcome.UNKNOWN).wait(250))
+    desk.wants(BID).acked(Outcome.UNKNOWN).wait(250).denied()
     for _ in range(2):
-        absent(desk.wait(4000))
+        desk.wait(4000).denied()
     assert desk.order().state is OrderState.UNKNOWN              # three answers, but only eight seconds
-    assert absent(desk.wait(4000)).order().state is OrderState.CANCELLED
+    assert desk.wait(4000).denied().order().state is OrderState.CANCELLED
 
 
 def test_absence_counts_only_while_the_user_stream_is_up(desk):
     desk.wants(BID).acked(Outcome.UNKNOWN).tell(UserFeedDown(1, "reset"))
     for _ in range(8):
-        absent(desk.wait(4000))
+        desk.wait(4000).denied()
     assert desk.order().state is OrderState.UNKNOWN
 
 
 def test_losing_the_user_stream_starts_the_count_of_absences_over(desk):
-    absent(desk.wants(BID).acked(Outcome.UNKNOWN).wait(250))
-    absent(desk.wait(4000)).tell(UserFeedDown(1, "reset"), UserFeedUp(2))
-    assert absent(desk.wait(8000)).order().state is OrderState.UNKNOWN
+    desk.wants(BID).acked(Outcome.UNKNOWN).wait(250).denied()
+    desk.wait(4000).denied().tell(UserFeedDown(1, "reset"), UserFeedUp(2))
+    assert desk.wait(8000).denied().order().state is OrderState.UNKNOWN
 
 
 def test_a_live_answer_starts_the_count_of_absences_over(desk):
-    absent(desk.wants(BID).acked(Outcome.UNKNOWN).wait(250))
+    desk.wants(BID).acked(Outcome.UNKNOWN).wait(250).denied()
     desk.tell(desk.update("o1"))
     assert desk.order().state is OrderState.WORKING and desk.order().absent_answers == 0
 

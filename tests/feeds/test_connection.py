@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from trader.errors import ConnectionLost
+from trader.errors import ConnectionLost, ConnectionRefused
 from trader.feeds.connection import MAX_READS, Connection, ProbePlan
 from trader.runtime.backoff import Backoff
 from trader.runtime.role import Posture
@@ -74,6 +74,21 @@ def test_waits_between_attempts_grow_in_steps_of_at_most_a_cycle() -> None:
         waits.append(bench.now_ms - start_ms)
         bench.connection.drop("refused")
     assert waits[0] == 0 and 750 <= waits[1] <= 1000 and 1500 <= waits[2] <= 2000
+
+
+def test_where_nobody_listens_it_asks_every_second_however_long_that_lasts() -> None:
+    bench = Bench()
+
+    def refuse(url: str) -> FakeSocket:
+        raise ConnectionRefused("refused", remedy="Nothing to do.")
+    connection = Connection("pm-book", "ws://x", PLAN, Backoff(1, 60, random.Random(1)), bench.clock, bench.posture, wake=None,
+                            connect=refuse, wait=bench.network.wait)
+    for _ in range(10):
+        start_ms = bench.now_ms
+        with pytest.raises(ConnectionRefused):
+            while not connection.reopen():
+                assert bench.now_ms - start_ms <= 1000
+        connection.drop("refused")
 
 
 def test_only_data_resets_the_back_off() -> None:

@@ -39,6 +39,13 @@ class Tracked:
         return self.state in DONE
 
     @property
+    def quarantined(self) -> bool:
+        """The answer to its place was lost, and since then the venue has said at least once that it does not know it, with the
+        user stream up. It will hardly come alive, but it may: it counts against every limit, and holds up nothing else
+        (docs/decisions/0005)."""
+        return self.state is OrderState.UNKNOWN and self.absent_answers > 0
+
+    @property
     def remaining_micro(self) -> SizeMicro:
         """What can still fill."""
         return SizeMicro(max(0, self.spec.size_micro - max(self.matched_micro, self.traded_micro)))

@@ -26,7 +26,7 @@ def plan(legs: list[Leg], live: Iterable[Tracked], exposed: Iterable[Tracked], h
          held: frozenset[Slot], grow_step_micro: int) -> Plan:
     """`exposed` are all orders that may still change inventory; `held` are slots that must not place just now."""
     orders = list(live)
-    cancel, wanted, waiting = _compare(legs, orders, grow_step_micro)
+    cancel, wanted, waiting = _compare(legs, [order for order in orders if not order.quarantined], grow_step_micro)
     worst = _WorstCase(exposed, have, caps)
     place: list[Leg] = []
     for leg in wanted:

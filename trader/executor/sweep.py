@@ -1,13 +1,15 @@
 """Cancel-all: preempts everything, may be repeated, and ends only with proof (design §7).
 
 It raises the epoch, so that queued places are shed and one that leaves anyway is cancelled when its answer arrives. It ends
-when every order has a known end *and* two listings in a row, both sent after the last such end, show nothing.
+when every order has a known end *and* two listings in a row, both sent after the last such end, show nothing. While the
+market is neither left nor the session ended, an order in quarantine does not hold it up (docs/decisions/0005).
 """
 
 from __future__ import annotations
 
 from trader.executor import requests
-from trader.executor.state import Chore, RaiseEpoch, State, Sweep
+from trader.executor.orders import Tracked
+from trader.executor.state import Chore, RaiseEpoch, Session, State, Sweep
 from trader.model.action import CancelMarket, ReadOpenOrders
 from trader.model.event import CancelMarketResult, OpenOrdersRead, Outcome
 from trader.model.order import OrderState
@@ -39,7 +41,7 @@ def advance(state: State) -> bool:
         return False
     live = list(state.orders.live())
     requests.cancel(state, [o.order_id for o in live if o.state is OrderState.WORKING and not o.cancelling])
-    if live:
+    if any(order for order in live if _holds_up(state, order)):
         return False                                     # listings sent now would prove nothing
     for condition_id in sweep.markets:
         if sweep.empty[condition_id] < _PROOF and condition_id not in sweep.listing:
@@ -48,6 +50,10 @@ def advance(state: State) -> bool:
         return False
     _complete(state, sweep)
     return True
+
+
+def _holds_up(state: State, order: Tracked) -> bool:
+    return state.session is not Session.ACTIVE or not order.quarantined
 
 
 def on_listing(state: State, result: OpenOrdersRead) -> None:
@@ -100,7 +106,7 @@ def _complete(state: State, sweep: Sweep) -> None:
     took_ms = (state.now.ns - sweep.started_ns) // 1_000_000
     state.info(f"cancel-all verified after {took_ms} ms: nothing is open ({sweep.reason})")
     state.sweep = None
-    state.placed_since_proof = False
+    state.placed_since_proof = len(state.orders) > 0     # those in quarantine
     if sweep.cools_down:
         state.cooldown_until_ns = state.now.ns + state.settings.cooldown_ms * 1_000_000
         state.caution_until_ns = state.cooldown_until_ns + state.settings.caution_ms * 1_000_000

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from trader.errors import ConnectionLost
+from trader.errors import ConnectionLost, ConnectionRefused
 from trader.feeds import frames
 from trader.feeds.frames import FrameReader
 from trader.feeds.line import Connect, Line, Wait, lost
@@ -77,7 +77,11 @@ class Connection:
             return False
         self._posture.declare("connecting", CONNECT_LIMIT_MS)
         self.attempts += 1
-        self._line = self._connect(self._url)
+        try:
+            self._line = self._connect(self._url)
+        except ConnectionRefused:
+            self._backoff.reset()
+            raise
         self._posture.declare("cycle")
         self._begin(self._clock.monotonic_ns())
         return True

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import websocket
 
-from trader.errors import ConnectionLost
+from trader.errors import ConnectionLost, ConnectionRefused
 
 HANDSHAKE_S = 10
 SEND_S = 2               # a peer that takes nothing for this long is lost
@@ -93,6 +93,8 @@ def open_line(url: str) -> Line:
     """Name look-up, TCP, TLS and handshake. May block longer than its timeout says: the resolver knows no deadline."""
     try:
         ws = websocket.create_connection(url, timeout=HANDSHAKE_S, skip_utf8_validation=True, enable_multithread=False)
+    except ConnectionRefusedError:
+        raise ConnectionRefused("refused", remedy="It is tried again every second.") from None
     except _BROKEN as why:
         raise lost(_in_words(why)) from None
     return WebSocketLine(ws)
@@ -111,8 +113,6 @@ def lost(reason: str) -> ConnectionLost:
 
 
 def _in_words(why: BaseException) -> str:
-    if isinstance(why, ConnectionRefusedError):
-        return "refused"
     if isinstance(why, TimeoutError | websocket.WebSocketTimeoutException):
         return "no answer in time"
     if isinstance(why, websocket.WebSocketBadStatusException):
