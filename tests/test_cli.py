@@ -19,8 +19,6 @@ import pytest
 from trader.cli import Signals, main
 from trader.config import Settings
 from trader.errors import OrdersMayBeOpen, TraderError, VenueUnreachable
-from trader.ops.control import ControlRole
-from trader.ops.settings import OpsSettings
 from trader.runtime.clock import SystemClock
 
 
@@ -33,6 +31,7 @@ class FakeTrader:
         self.settings: Settings | None = None
         self.record: Path | None = None
         self.calls: list[Any] = []
+        self.looks = 0
         self.dumped = threading.Event()
 
     def build(self, settings: Settings, record: Path | None = None) -> FakeTrader:
@@ -47,6 +46,10 @@ class FakeTrader:
     def wait(self, timeout_s: float | None = None) -> bool:
         self.calls.append(("wait", timeout_s))
         return self._during(self)
+
+    def stats(self) -> dict[str, Any]:
+        self.looks += 1
+        return {"seconds": 1.0, "mode": "embedded"}
 
     def request_stop(self, reason: str) -> None:
         self.calls.append(("request_stop", reason))
@@ -331,36 +334,6 @@ def test_a_check_of_a_live_configuration_finds_the_venue(conf: str, venue: str, 
     assert [line[15:17] for line in capsys.readouterr().out.splitlines()] == ["ok", "ok", "ok"]
 
 
-@pytest.fixture
-def control_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A trader's control socket, served by a thread for as long as the test asks."""
-    folder = tmp_path_factory.mktemp("c")
-    folder.chmod(0o700)
-    role = ControlRole(OpsSettings(control_dir=str(folder)), SystemClock(), {
-        "threads": lambda request: {"text": "a dump"}, "status": lambda request: {"stats": {"fills": 3}}})
-    role.on_start()
-    serving = threading.Event()
-    serving.set()
-    thread = threading.Thread(target=lambda: [role.do_work() for _ in iter(serving.is_set, False)], daemon=True)
-    thread.start()
-    yield folder
-    serving.clear()
-    thread.join(5)
-    role.on_stop()
-
-
-@pytest.mark.parametrize(("command", "out"), [("threads", "a dump\n"), ("status", '{\n  "fills": 3\n}\n')])
-def test_a_running_trader_is_asked_over_its_socket(control_folder: Path, command: str, out: str,
-                                                   capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([command, "--pid", str(os.getpid()), "--control-dir", str(control_folder)]) == 0
-    assert capsys.readouterr().out == out
-
-
-def test_asking_when_no_trader_runs_ends_with_the_code_of_a_control_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["threads", "--control-dir", str(tmp_path)]) == 8
-    assert "Start one with `trader run conf.yaml`" in capsys.readouterr().err
-
-
 def test_version_names_trader_and_python(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert capsys.readouterr().out.startswith("trader 0.1.0 (Python 3.")
@@ -376,4 +349,5 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     out = capsys.readouterr().out
-    assert all(f"\n    {command} " in out for command in ("run", "check", "exchange", "threads", "status", "version"))
+    assert all(f"\n    {command} " in out for command in ("run", "check", "exchange", "threads", "status", "pause", "resume", "cancel-all",
+                                                          "frames", "version"))

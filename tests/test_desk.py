@@ -45,7 +45,8 @@ def taken(desk):
 def test_the_roles_stand_in_the_order_of_their_start_from_the_venue_inwards(make_desk):
     desk = make_desk()
     assert [role.name for role in desk.roles] == [
-        "pm-book", "pm-user", "bn-ticker", "verify", "gateway-0", "gateway-1", "gateway-2", "gateway-3", "executor", "strategy", "markets"]
+        "pm-book", "pm-user", "bn-ticker", "verify", "gateway-0", "gateway-1", "gateway-2", "gateway-3", "heartbeat",
+        "executor", "strategy", "markets"]
 
 
 def test_a_feed_that_has_not_ended_keeps_its_orders_open(make_desk):

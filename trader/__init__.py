@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from trader.app import Trader
     from trader.config import load_config
     from trader.errors import TraderError
+    from trader.model.intent import Strategy
 
-__all__ = ["Trader", "TraderError", "load_config"]
+__all__ = ["Strategy", "Trader", "TraderError", "load_config"]
 __version__ = "0.1.0"
 
-_HOME = {"Trader": "trader.app", "TraderError": "trader.errors", "load_config": "trader.config"}
+_HOME = {"Strategy": "trader.model.intent", "Trader": "trader.app", "TraderError": "trader.errors", "load_config": "trader.config"}
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from trader.errors import OrdersMayBeOpen, RoleFailed, TraderError
 from trader.exchange.keeper import ExchangeKeeper
 from trader.model.event import Command, Control
 from trader.model.intent import Strategy
+from trader.ops.answers import answers_of
 from trader.ops.archive import require_folder
 from trader.ops.control import ControlRole, control_dir
 from trader.ops.key_lock import KeyLock
@@ -122,9 +123,9 @@ class Trader:
         """Cancels everything and stays flat until `resume`. Returns at once; `stats()["guards"]` shows `paused`."""
         self._tell(Command.PAUSE, reason)
 
-    def resume(self) -> None:
-        """Ends a pause; quoting starts again after the cool-down."""
-        self._tell(Command.RESUME, "resume")
+    def resume(self, *, force: bool = False) -> None:
+        """Ends a pause; quoting starts again after the cool-down. `force` also ends guards that are latched, as after a day's loss."""
+        self._tell(Command.FORCE_RESUME if force else Command.RESUME, "resume")
 
     def cancel_all(self, reason: str = "cancel_all") -> None:
         """Cancels everything now, verifies it, cools down, and quotes again. Returns at once."""
@@ -182,10 +183,7 @@ class Trader:
 
     def _start_roles(self, desk: desks.Desk) -> None:
         watch = Watch(self._supervisor, self._clock)
-        control = ControlRole(self._settings.ops, self._clock, {
-            "threads": lambda request: {"text": self.threads_text()},
-            "status": lambda request: {"stats": self.stats()},
-        })
+        control = ControlRole(self._settings.ops, self._clock, answers_of(self))
         self._stats.begin(self._settings, desk, self._supervisor)
         for role in (*desk.roles, watch, control):
             self._supervisor.start(role)

@@ -16,17 +16,18 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Never, Protocol
+from typing import Any, Protocol
 
 import httpx
 
-from trader import __version__
+from trader import __version__, remote
+from trader.arguments import parser
 from trader.config import Settings, load_config
-from trader.errors import ConfigError, TraderError, VenueUnreachable
-from trader.ops.control import ask, control_dir
+from trader.errors import TraderError, VenueUnreachable
+from trader.ops.live_screen import LiveScreen, wait_and_draw
 from trader.ops.preflight import DEADLINE_S, preflight
-from trader.ops.settings import OpsSettings
 from trader.ops.summary import require_writable, summary_text, write_summary
+from trader.ops.terminal import Block, can_draw, wants_colour
 from trader.ops.threads import DumpOnDemand
 from trader.runtime.clock import SystemClock
 from trader.runtime.role import RoleThread
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 
 _FORCED = 130                # what shells report for a program that Ctrl-C ended
 _BROKEN_PIPE = 141           # and for one whose reader went away
-_LONGEST_S = 10**7           # four months; what a thread can wait for has a limit too
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Runnable(Protocol):
@@ -44,6 +43,7 @@ class Runnable(Protocol):
 
     def start(self) -> None: ...
     def wait(self, timeout_s: float | None = None) -> bool: ...
+    def stats(self) -> dict[str, Any]: ...
     def request_stop(self, reason: str) -> None: ...
     def stop(self, reason: str = "stop") -> None: ...
     def summary(self) -> dict[str, Any]: ...
@@ -73,10 +73,9 @@ def _code_of(argv: list[str], build: Build) -> int:
     try:
         if argv[:1] == ["exchange"]:             # its options are its own
             return int(import_module("trader.exchange.serve").main(argv[1:]))
-        options = _parser().parse_args(argv)
+        options = parser().parse_args(argv)
         _configure_logging(getattr(options, "log_level", None) or "INFO")
-        code: int = options.command(options, build)
-        return code
+        return _run(options, build) if options.command == "run" else _COMMANDS[options.command](options)
     except TraderError as error:
         log.debug("the error below was raised here", exc_info=error)
         print(f"trader: {error}", file=sys.stderr)
@@ -111,13 +110,21 @@ def _run(options: argparse.Namespace, build: Build) -> int:
 def _run_until_stopped(trader: Runnable, signals: Signals, options: argparse.Namespace) -> None:
     reason = "unexpected error"
     try:
-        ended = trader.wait(options.for_s)
+        ended = _wait(trader, options)
         reason = "the run ended" if ended else signals.stopped_by or f"{options.for_s} s are over"
     finally:
         try:
             trader.stop(reason)
         finally:                                 # the summary matters most when stopping went wrong
             _tell(trader.summary(), options.summary)
+
+
+def _wait(trader: Runnable, options: argparse.Namespace) -> bool:
+    """True when the run ended by itself. In a terminal with a table to look at meanwhile."""
+    if options.no_screen or not can_draw(sys.stdout, os.environ):
+        return trader.wait(options.for_s)
+    with LiveScreen(Block(sys.stdout, colour=wants_colour(os.environ))) as screen:
+        return wait_and_draw(trader, options.for_s, screen, SystemClock())
 
 
 def _tell(summary: dict[str, Any], path: Path | None) -> None:
@@ -130,7 +137,7 @@ def _tell(summary: dict[str, Any], path: Path | None) -> None:
         log.error("the summary could not be written: %s", error)
 
 
-def _check(options: argparse.Namespace, build: Build) -> int:
+def _check(options: argparse.Namespace) -> int:
     settings = load_config(options.conf, overrides=options.overrides)
     print(f"configuration  ok    {options.conf}: mode {settings.mode}, "
           f"{settings.market.slug or f'series {settings.market.series_id}'}")
@@ -150,29 +157,23 @@ def _check_venue(settings: Settings) -> None:
         raise VenueUnreachable(f"the venue is not ready: {', '.join(failed)}.", remedy="The lines with FAIL say what to do.")
 
 
-def _threads(options: argparse.Namespace, build: Build) -> int:
-    print(_asked(options, "threads")["text"])
-    return 0
-
-
-def _status(options: argparse.Namespace, build: Build) -> int:
-    print(json.dumps(_asked(options, "status")["stats"], indent=2))
-    return 0
-
-
-def _frames(options: argparse.Namespace, build: Build) -> int:
+def _frames(options: argparse.Namespace) -> int:
     report = import_module("trader.ops.frames").read_recording(options.files, conn=options.conn, symbol=options.symbol)
     print(json.dumps(report, indent=2) if options.json else import_module("trader.ops.frames_text").frames_text(report))
     return 0
 
 
-def _version(options: argparse.Namespace, build: Build) -> int:
+def _version(options: argparse.Namespace) -> int:
     print(f"trader {__version__} (Python {platform.python_version()})")
     return 0
 
 
-def _asked(options: argparse.Namespace, command: str) -> dict[str, Any]:
-    return ask(control_dir(OpsSettings(control_dir=options.control_dir)), options.pid, {"command": command})
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check, "frames": _frames, "version": _version,
+    "status": remote.status, "threads": remote.threads,
+    "pause": remote.pause, "resume": remote.resume, "cancel-all": remote.cancel_all,
+}
+
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------
@@ -225,66 +226,3 @@ def _configure_logging(level: str) -> None:
     """To stderr. Other libraries only from WARNING on: at DEBUG some of them print headers, and headers hold credentials."""
     logging.basicConfig(format="%(asctime)s %(levelname)-8s %(threadName)-15s %(message)s", level=logging.WARNING)
     logging.getLogger("trader").setLevel(level)
-
-
-# --- arguments --------------------------------------------------------------------------------------------------------
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the command line in the same form as everything else."""
-
-    def error(self, message: str) -> Never:
-        raise ConfigError(f"{message}.", remedy=f"See `{self.prog} --help`.")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="trader", description="Makes a market in one event of a prediction exchange.")
-    commands = parser.add_subparsers(required=True, metavar="command")
-    run = _configured(commands.add_parser("run", help="trade until Ctrl-C"), _run)
-    run.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="stop by itself after this long")
-    run.add_argument("--summary", type=Path, metavar="FILE", help="write the account of the run as JSON")
-    run.add_argument("--record", type=Path, metavar="DIR", help="write every raw frame of the feeds to files in DIR")
-    run.add_argument("--log-level", type=str.upper, choices=_LEVELS, help="how much is logged; the same as --set ops.log_level=…")
-    check = _configured(commands.add_parser("check", help="is the configuration right and the venue there?"), _check)
-    check.add_argument("--offline", action="store_true", help="the configuration only")
-    commands.add_parser("exchange", help="run the embedded exchange alone; see `trader exchange --help`")
-    _addressed(commands.add_parser("threads", help="what every thread of a running trader does"), _threads)
-    _addressed(commands.add_parser("status", help="what a running trader has done so far, as JSON"), _status)
-    _described(commands.add_parser("frames", help="what is in a recording: books, counts, mismatches"))
-    commands.add_parser("version", help="the version of trader and of Python").set_defaults(command=_version)
-    return parser
-
-
-_Command = Callable[[argparse.Namespace, Build], int]
-
-
-def _configured(parser: argparse.ArgumentParser, command: _Command) -> argparse.ArgumentParser:
-    parser.add_argument("conf", metavar="CONF", help="the configuration file, see docs/configuration.md")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
-                        help="overrides file and environment, as in strategy.base_size=50; may be repeated")
-    parser.set_defaults(command=command)
-    return parser
-
-
-def _described(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a recording, or bare frames one a line; plain, .gz or .zst; - is stdin")
-    parser.add_argument("--json", action="store_true", help="as JSON (docs/frames.md)")
-    parser.add_argument("--conn", default="pm-book", metavar="NAME", help="the connection of bare frames (default pm-book)")
-    parser.add_argument("--symbol", default="BTCUSDT", help="the pair of the reference frames (default BTCUSDT)")
-    parser.set_defaults(command=_frames)
-
-
-def _addressed(parser: argparse.ArgumentParser, command: _Command) -> None:
-    parser.add_argument("--pid", type=int, help="which trader, when several run")
-    parser.add_argument("--control-dir", default="", metavar="DIR", help="its ops.control_dir, if its configuration sets one")
-    parser.set_defaults(command=command)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= _LONGEST_S:
-        raise argparse.ArgumentTypeError(f"was {text!r}, must be a number of seconds above 0 and at most {_LONGEST_S}")
-    return seconds

@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import yaml
 
 from trader import explain
@@ -72,6 +73,7 @@ class Gathering:
 
     def __init__(self) -> None:
         self._declared = declarations()
+        self._aliases = {f"{path.rpartition('.')[0]}.{one.limits.alias}": path for path, one in self._declared.items() if one.limits.alias}
         self._given: dict[str, Given] = {}
         self.problems: list[Problem] = []
 
@@ -97,6 +99,7 @@ class Gathering:
         place = Place(_LAST, "--set")
         for count, one in enumerate(overrides, start=1):
             path, equals, text = one.partition("=")
+            path = self._aliases.get(path, path)
             if not equals:                        # not echoed: it may be a secret that was pasted
                 self._complain(f"override {count}", place, "has no '='; must be section.key=value, as in strategy.base_size=50.")
             elif path not in self._declared:
@@ -109,6 +112,7 @@ class Gathering:
         values = {one: value for one in self._declared for value in [self._value_of(one)]}
         built = {name: kind(**_within(f"{name}.", values)) for name, kind in sections().items()}
         settings = Settings(**built, **{key: value for key, value in values.items() if "." not in key})
+        settings = self._with_params_from_file(settings, path.parent)
         self._add_contradictions(settings)
         self._check_who_may_read(path)
         return self._with_key_from_file(settings, path.parent)
@@ -129,19 +133,29 @@ class Gathering:
         if isinstance(node, yaml.MappingNode):
             for path, key_place, value in self._entries(node, f"{name}."):
                 self._add_key(path, key_place, value)
+        elif f"{name}.name" in self._declared and isinstance(node, yaml.ScalarNode) and not _is_empty(node):
+            self._add_key(f"{name}.name", place, node)           # `strategy: my_module:MyStrategy`
         elif not _is_empty(node):                 # a section whose keys are all commented out is empty, not wrong
             self._complain(name, place, f"was {_kind_of(node)}, must be `key: value` lines, indented.")
 
     def _add_key(self, path: str, place: Place, node: yaml.Node) -> None:
+        path, written = self._aliases.get(path, path), path
         if path not in self._declared:
             kind = "section" if isinstance(node, yaml.MappingNode) else "key"
             self._complain(path[:80], place, f"unknown {kind}{self._did_you_mean(path)}")
+        elif path in self._given:
+            self._complain(written, place, f"is another name of a key that was given on {self._given[path].place.name}. Remove one.")
+        elif self._declared[path].limits.unit == "mapping" and isinstance(node, yaml.MappingNode):
+            self._given[path] = Given(_json_text(node), place)
         elif not isinstance(node, yaml.ScalarNode):
-            self._complain(path, place, f"was {_kind_of(node)}, must be a single value.")
+            self._complain(path, place, f"was {_kind_of(node)}, must be {self._one_value(path)}.")
         elif _is_empty(node):
             self._complain(path, place, "has no value. Give one, or remove the line to take the default.")
         else:
             self._given[path] = Given(node.value, place)
+
+    def _one_value(self, path: str) -> str:
+        return "`key: value` lines, indented" if self._declared[path].limits.unit == "mapping" else "a single value"
 
     def _did_you_mean(self, path: str) -> str:
         """The same name in another section first, then a similar one in this section, then a very similar one anywhere."""
@@ -175,6 +189,24 @@ class Gathering:
         """Where the first of these was given; if it was not, the default of it clashes with one that was."""
         places = [self._given[path].place for path in paths if path in self._given]
         return places[0] if paths[0] in self._given else Place(places[0].line if places else _LAST, "default")
+
+    def _with_params_from_file(self, settings: Settings, folder: Path) -> Settings:
+        name = settings.strategy.params_file
+        if not name:
+            return settings
+        place = self._given["strategy.params_file"].place
+        if settings.strategy.params:
+            self._complain("strategy.params_file", place, "there is strategy.params too; it is unclear which one counts. Remove one.")
+            return settings
+        try:
+            node = _document(folder / Path(name).expanduser())
+        except (ConfigError, RuntimeError) as reason:            # RuntimeError: no home folder for ~
+            self._complain("strategy.params_file", place, reason.problem if isinstance(reason, ConfigError) else str(reason))
+            return settings
+        if not isinstance(node, yaml.MappingNode):
+            self._complain("strategy.params_file", place, f"{name} must hold `key: value` lines or a JSON object.")
+            return settings
+        return replace(settings, strategy=replace(settings.strategy, params=_json_text(node)))
 
     # --- files with secrets ---
 
@@ -240,6 +272,11 @@ def _sentence(reason: Exception) -> str:
     if isinstance(reason, OSError):
         return f"{reason.filename} cannot be read: {reason.strerror}. Name a file that holds the key alone."
     return str(reason)
+
+
+def _json_text(node: yaml.MappingNode) -> str:
+    """The plain values of this node as one text, which is what every source of a setting delivers."""
+    return orjson.dumps(yaml.SafeLoader("").construct_document(node), option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _within(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

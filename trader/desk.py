@@ -18,8 +18,11 @@ from trader.feeds.reference_feed import ReferenceFeed
 from trader.feeds.snapshot_feed import RECORDED_AS, SnapshotFeed
 from trader.feeds.user_feed import UserFeed
 from trader.feeds.verify import VerifyRole
-from trader.gateway.limits import TokenBucket
+from trader.gateway.dialer import Dialer, tls_context
+from trader.gateway.heartbeat import HeartbeatRole
+from trader.gateway.limits import AccountLimits, TokenBucket
 from trader.gateway.role import GatewayRole
+from trader.gateway.transport import OrderTransport
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.inbox import ExecutorInbox
@@ -29,12 +32,14 @@ from trader.handoff.outbox import OrderOutbox
 from trader.markets.role import MarketsRole
 from trader.model.action import CancelMarket, Flight
 from trader.model.book import FeedHealth, MarketBook, ReferencePrice
+from trader.model.heartbeat import BeatHealth
 from trader.model.intent import Inventory, Strategy, StrategyPulse
 from trader.model.market import LiveMarket
 from trader.model.record import NOT_RECORDED, Recorder
 from trader.model.setting import Secret
 from trader.ops.recorder import RecordRole
 from trader.runtime.clock import Clock
+from trader.runtime.liveness import standing_still
 from trader.runtime.role import Role
 from trader.settings import Settings
 from trader.strategy.base import strategy_named
@@ -46,9 +51,11 @@ from trader.venues.polymarket.account import Account
 from trader.venues.polymarket.book_hash import PolymarketBookHash
 from trader.venues.polymarket.book_reader import PolymarketBookReader
 from trader.venues.polymarket.discovery import GammaDiscovery
+from trader.venues.polymarket.heartbeats import PolymarketHeartbeats
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 from trader.venues.polymarket.orders import PolymarketOrders
-from trader.venues.polymarket.signing import PolymarketRules
+from trader.venues.polymarket.rest import PolymarketRest
+from trader.venues.polymarket.signing import OrderSigner, PolymarketRules, Signing, account_signing
 from trader.venues.polymarket.user_stream import PolymarketUserStream
 
 _LAST_EPOCH = 1 << 62        # no executor gets there
@@ -68,6 +75,7 @@ class HandOffs:
         self.book_health = SnapshotCache[FeedHealth]("book health")
         self.reference_health = SnapshotCache[FeedHealth]("reference health")
         self.user_health = SnapshotCache[FeedHealth]("user health")
+        self.beats = SnapshotCache[BeatHealth]("heartbeat")
         self.flights = tuple(SnapshotCache[Flight | None](f"flight {i}") for i in range(settings.gateway.threads))
         self.bell = Doorbell()
         self.inbox = ExecutorInbox(settings.executor.inbox_limit)
@@ -105,6 +113,7 @@ class Desk(NamedTuple):
     reference_feed: ReferenceFeed | SnapshotFeed
     verify: VerifyRole
     gateways: tuple[GatewayRole, ...]
+    heartbeat: HeartbeatRole
     executor: ExecutorRole
     strategy: StrategyRole
     markets: MarketsRole
@@ -113,8 +122,8 @@ class Desk(NamedTuple):
     @property
     def roles(self) -> tuple[Role, ...]:
         record = () if self.record is None else (self.record,)
-        return (*record, self.book_feed, self.user_feed, self.reference_feed, self.verify, *self.gateways, self.executor, self.strategy,
-                self.markets)
+        return (*record, self.book_feed, self.user_feed, self.reference_feed, self.verify, *self.gateways, self.heartbeat, self.executor,
+                self.strategy, self.markets)
 
     def close(self, late: Sequence[str]) -> None:
         """After the roles have ended. Leaves alone what those that are `late` wait at: the system would give the number of its
@@ -132,20 +141,23 @@ def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strat
     hands = HandOffs(settings)
     venue = settings.polymarket
     recorder = None if record is None else RecordRole(record, clock, hide=_secrets(account))
+    signing = account_signing(account)
+    book_feed = BookFeed(PolymarketMarketStream(venue.ws_url), settings.feeds, hands.book_orders, hands.book, hands.book_health,
+                         hands.bell, clock, pulse=hands.pulse, samples=hands.samples, recorder=_tape(recorder, BookFeed.name))
+    user_feed = UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders,
+                         hands.user_health, hands.inbox, clock, recorder=_tape(recorder, UserFeed.name))
+    reference_feed = _reference(settings, hands, clock, recorder)
+    executor = _executor(settings, signing, hands, clock, on_stopped)
+    quoting = StrategyRole(settings.strategy, strategy_named(settings.strategy) if strategy is None else strategy,
+                           inputs=StrategyInputs(hands.live, hands.book, hands.reference, hands.inventory),
+                           bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock)
+    trading = (book_feed, user_feed, reference_feed, quoting, executor)      # the venue hears of us while all of these work
+    gateways, heartbeat = _order_path(settings, account, signing, hands, clock, trading)
     return Desk(
-        hands,
-        BookFeed(PolymarketMarketStream(venue.ws_url), settings.feeds, hands.book_orders, hands.book, hands.book_health, hands.bell,
-                 clock, pulse=hands.pulse, samples=hands.samples, recorder=_tape(recorder, BookFeed.name)),
-        UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders, hands.user_health,
-                 hands.inbox, clock, recorder=_tape(recorder, UserFeed.name)),
-        _reference(settings, hands, clock, recorder),
+        hands, book_feed, user_feed, reference_feed,
         VerifyRole(PolymarketBookHash(), PolymarketBookReader(venue.clob_url), live=hands.live, books=hands.book,
                    health=hands.book_health, samples=hands.samples, orders=hands.book_orders, clock=clock),
-        _gateways(settings, account, hands, clock),
-        _executor(settings, account, hands, clock, on_stopped),
-        StrategyRole(settings.strategy, strategy_named(settings.strategy) if strategy is None else strategy,
-                     inputs=StrategyInputs(hands.live, hands.book, hands.reference, hands.inventory),
-                     bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock),
+        gateways, heartbeat, executor, quoting,
         MarketsRole(settings.market, GammaDiscovery(venue.gamma_url), live=hands.live,
                     feeds=(hands.book_orders, hands.user_orders), inbox=hands.inbox, clock=clock, on_finished=on_finished),
         recorder,
@@ -172,22 +184,34 @@ def _reference(settings: Settings, hands: HandOffs, clock: Clock, recorder: Reco
                          recorder=_tape(recorder, ReferenceFeed.name))
 
 
-def _gateways(settings: Settings, account: Account, hands: HandOffs, clock: Clock) -> tuple[GatewayRole, ...]:
-    bucket = TokenBucket(clock, settings.gateway.orders_per_s, settings.gateway.orders_burst)
-    return tuple(
-        GatewayRole(index, settings.gateway, PolymarketOrders(account, settings.polymarket.clob_url, settings.gateway, clock), bucket,
-                    hands.outbox, hands.inbox, flight, clock)
+def _order_path(settings: Settings, account: Account, signing: Signing, hands: HandOffs, clock: Clock,
+                trading: Sequence[Role]) -> tuple[tuple[GatewayRole, ...], HeartbeatRole]:
+    """A connection for each gateway thread and one for the heartbeat; one count of the account's rates for all."""
+    options, origin = settings.gateway, settings.polymarket.clob_url
+    limits = AccountLimits(TokenBucket(clock, options.orders_per_s, options.orders_burst),
+                           TokenBucket(clock, options.cancels_per_s, options.cancels_burst))
+    signer, tls = OrderSigner(account, signing), tls_context(origin)
+
+    def rest() -> PolymarketRest:
+        return PolymarketRest(account, origin, OrderTransport(Dialer(origin, clock, tls), clock), options.connect_ms, clock, limits)
+
+    gateways = tuple(
+        GatewayRole(index, options, PolymarketOrders(account, rest(), signer, options, clock), limits, hands.outbox, hands.inbox,
+                    flight, clock)
         for index, flight in enumerate(hands.flights)
     )
+    return gateways, HeartbeatRole(
+        PolymarketHeartbeats(rest(), options.cancel_ms), options.heartbeat_ms,
+        lambda: standing_still(trading, clock.monotonic_ns(), settings.runtime.watchdog_ms), hands.beats, clock)
 
 
-def _executor(settings: Settings, account: Account, hands: HandOffs, clock: Clock, on_stopped: Callable[[], None]) -> ExecutorRole:
+def _executor(settings: Settings, signing: Signing, hands: HandOffs, clock: Clock, on_stopped: Callable[[], None]) -> ExecutorRole:
     limits = Limits(
         book_stale_ms=settings.feeds.book_stale_ms, reference_stale_ms=settings.feeds.reference_stale_ms,
         user_stale_ms=settings.feeds.user_stale_ms, stale_sweeps=settings.feeds.on_stale == "cancel_all",
         strategy_period_ms=1000 // settings.strategy.strategy_hz,
     )
     inputs = Inputs(hands.book, hands.book_health, hands.reference_health, hands.user_health, hands.pulse, hands.flights)
-    state = State(settings.executor, PolymarketRules(account), first_salt=random.SystemRandom().getrandbits(52))
+    state = State(settings.executor, PolymarketRules(signing), first_salt=random.SystemRandom().getrandbits(52))
     return ExecutorRole(state, limits, inputs, inbox=hands.inbox, mailbox=hands.mailbox, outbox=hands.outbox,
                         inventory=hands.inventory, report=hands.report, bell=hands.bell, clock=clock, on_stopped=on_stopped)

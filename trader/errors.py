@@ -9,6 +9,7 @@
     ├── RoleFailed                 stop       exit 7   a role crashed or overstayed its limit
     ├── ControlError               report     exit 8   a command could not be delivered to a running trader
     ├── LockedOut                  stop       exit 9   another process trades with the same key
+    ├── JournalError               stop       exit 10  the journal cannot be read or written, or does not replay
     ├── ConnectionLost             retry      with back-off, for ever
     │   └── ConnectionRefused      retry      every second: nobody listens there, so asking costs nobody anything
     ├── WireError                  skip       count it, sample it to the log; a burst trips a guard
@@ -60,6 +61,10 @@ class ControlError(TraderError):
 
 class LockedOut(TraderError):
     exit_code = 9
+
+
+class JournalError(TraderError):
+    exit_code = 10
 
 
 class ConnectionLost(TraderError):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, NamedTuple, get_type_hints
 
+from trader.errors import ConfigError
 from trader.exchange.settings import ExchangeSettings
 from trader.executor.settings import ExecutorSettings
 from trader.feeds.settings import FeedSettings
@@ -19,6 +20,7 @@ from trader.markets.settings import MarketSettings
 from trader.model.setting import Limits, limits_of, setting
 from trader.ops.settings import OpsSettings
 from trader.runtime.settings import RuntimeSettings
+from trader.strategy.base import strategy_named
 from trader.strategy.settings import StrategySettings
 from trader.venues.binance.settings import BinanceSettings
 from trader.venues.polymarket.settings import PolymarketSettings
@@ -157,6 +159,16 @@ def _waits_in_order(s: Settings) -> Contradiction | None:
     return _in_order("feeds.reconnect_min_s", s.feeds.reconnect_min_s, "feeds.reconnect_max_s", s.feeds.reconnect_max_s)
 
 
+def _strategy_is_known(s: Settings) -> Contradiction | None:
+    """Builds it once: a name, a module or a parameter that is wrong shows when the file is checked, not when it is traded."""
+    try:
+        strategy_named(s.strategy)
+    except ConfigError as why:
+        given = "strategy.params" if why.problem.startswith("strategy.params") else "strategy.name"
+        return Contradiction((given, "strategy.name", "strategy.params_file"), f"{why.problem.removeprefix(f'{given}: ')} {why.remedy}")
+    return None
+
+
 def _two_ports(s: Settings) -> Contradiction | None:
     if s.exchange.port == 0 or s.exchange.port != s.exchange.ws_port:
         return None
@@ -188,4 +200,5 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _floor_below_prior,
     _waits_in_order,
     _two_ports,
+    _strategy_is_known,
 )

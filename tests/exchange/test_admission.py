@@ -25,7 +25,7 @@ def test_a_price_off_the_tick_or_out_of_range_is_refused(market, order, cents, t
 def test_a_resting_order_has_at_least_five_shares_and_two_decimals(market, order):
     with pytest.raises(Refusal, match=r"Size \(4.99\) lower than the minimum: 5"):
         check_terms(order("ann", Side.BUY, 50, 4.99), market, 0)
-    with pytest.raises(Refusal, match="max accuracy of 2 decimals"):
+    with pytest.raises(Refusal, match="buy orders maker amount supports a max accuracy of 4 decimals, taker amount a max of 2 decimals"):
         check_terms(order("ann", Side.BUY, 50, 5.001), market, 0)
 
 

@@ -48,9 +48,16 @@ def test_a_maker_moves_only_what_is_out_of_place(venue, spec, maker):
     assert prices(venue, spec) == [[47, 49], [57, 59]]
 
 
-def test_a_maker_does_not_quote_outside_the_books_range(venue, spec, maker):
+def test_a_maker_stays_within_the_books_range(venue, spec, maker):
     maker.step([Quotable(spec, 9_900, running=True)], 0)
-    assert prices(venue, spec) == [[93, 95], []]
+    assert prices(venue, spec) == [[93, 95], [99]]
+
+
+def test_a_maker_comes_closer_once_the_tick_is_fine(venue, spec, maker):
+    venue.change_tick(spec.condition_id, 10)
+    maker.step([Quotable(venue.spec_of_token("111"), 9_800, running=True)], 0)
+    view = venue.book(spec.condition_id)
+    assert [price_bp for price_bp, _ in view.bids] == [9_630, 9_680] and [price_bp for price_bp, _ in view.asks] == [9_920, 9_970]
 
 
 def test_a_maker_quotes_again_what_was_filled(venue, spec, maker):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from trader.exchange.faults import FAULTS_KEPT, KINDS, MOST_FAULTS, FaultBoard, Kind
+from trader.exchange.audit import Audit
+from trader.exchange.fault_kinds import KINDS, Kind
+from trader.exchange.faults import FAULTS_KEPT, MOST_FAULTS, FaultBoard
 from trader.exchange.http import Application, Request
 from trader.exchange.orders import Outcome, Side, TradeStatus
 from trader.exchange.refusal import Refusal
@@ -59,7 +61,7 @@ def test_a_rest_fault_without_a_path_spares_gamma_and_binance(board):
     ([], "expected a JSON object"),
     ({}, "kind was None, must be one of disconnect"),
     ({"kind": "freeze"}, "channel of freeze was None, must be one of binance, market, user"),
-    ({"kind": "slow", "delay": 5}, "unknown delay; it takes channel, times, for_ms, method, path, delay_ms"),
+    ({"kind": "slow", "delay": 5}, "unknown delay; it takes channel, times, for_ms, after_ms, method, path, delay_ms"),
     ({"kind": "slow", "delay_ms": "5"}, "delay_ms was '5', must be like 1000"),
     ({"kind": "slow", "delay_ms": -5}, "delay_ms was -5, must be 0 to 86400000"),
     ({"kind": "unavailable", "mode": "lunch"}, "mode was 'lunch', must be one of disabled, cancel_only, post_only"),
@@ -85,8 +87,8 @@ def test_the_board_is_bounded_and_forgets_what_is_over_first(board):
     assert len(rows) == FAULTS_KEPT and sum(row["on"] for row in rows) == 3
 
 
-def test_faults_are_ordered_shown_and_ended_by_rest(board, venue):
-    application = Application(ControlRoutes(venue, None, board).table(), board)
+def test_faults_are_ordered_shown_and_ended_by_rest(board, venue, clock):
+    application = Application(ControlRoutes(venue, None, board, Audit(clock)).table(), board)
 
     def call(method, path, body=b""):
         return application.answer(Request(method, path, "", {}, {}, body))

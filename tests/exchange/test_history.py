@@ -66,6 +66,7 @@ moves = st.one_of(
     st.tuples(st.just("pass"), st.sampled_from([100, 700, 1_000, 1_500, 10_000])),
     st.tuples(st.just("fault"), st.sampled_from(["retrying", "failed"])),
     st.tuples(st.just("resolve"), st.integers(0, 1), st.sampled_from(Outcome)),
+    st.tuples(st.just("tick"), st.integers(0, 1), st.sampled_from([10, 100])),
     st.tuples(st.just("beat"), st.sampled_from(NAMES)),
     st.tuples(st.just("bind"), st.sampled_from(NAMES)),
     st.tuples(st.just("key"), st.integers(0, 3)),
@@ -97,6 +98,9 @@ class Play:
     def resolve(self, market, winner):
         self.now.venue.close_market(self.now.specs[market].condition_id)
         self.now.venue.resolve_market(self.now.specs[market].condition_id, winner)
+
+    def tick(self, market, tick_bp):
+        self.now.venue.change_tick(self.now.specs[market].condition_id, tick_bp)
 
     def beat(self, account):
         with contextlib.suppress(Refusal):

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from trader.exchange.audit import Audit
 from trader.exchange.events import MarketListed, MarketResolved
+from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Application, Request
 from trader.exchange.market_life import MarketLife
 from trader.exchange.orders import Outcome
@@ -31,7 +33,8 @@ class World:
         self.venue = Venue(self.clock, self.letters.append, settle_ms=1_000, cash_micro=0)
         series = Series(seed=seed, origin_ms=self.origin_ms, speed=72, protocol=protocol)
         self.life = MarketLife(self.clock, self.venue, self.letters.append, series, load_population(), seed=seed, speed=72)
-        groups = (GammaRoutes(self.life.now, self.venue), BinanceRoutes(self.life.now), ControlRoutes(self.venue, self.life.now))
+        control = ControlRoutes(self.venue, self.life.now, FaultBoard(self.clock), Audit(self.clock))
+        groups = (GammaRoutes(self.life.now, self.venue), BinanceRoutes(self.life.now), control)
         self.application = Application({key: handler for group in groups for key, handler in group.table().items()})
 
     def run(self, ms, step_ms=50):

@@ -13,10 +13,13 @@ from py_clob_client_v2.signer import Signer
 
 from trader.exchange.credentials import KeyRing
 from trader.exchange.http import Application, Doorman, Request
+from trader.exchange.rate_limits import TIERS, Mode, RateLimits
 from trader.exchange.routes_account import PAGE_ROWS, AccountRoutes
 from trader.exchange.routes_auth import AuthRoutes
+from trader.exchange.routes_keys import KeyRoutes
 from trader.exchange.routes_market import MarketRoutes
 from trader.exchange.routes_orders import OrderRoutes
+from trader.exchange.routes_prices import PriceRoutes
 
 
 class Wallet:
@@ -52,7 +55,9 @@ class Wallet:
 def application(venue, clock):
     keys = KeyRing(1)
     doorman = Doorman(keys, clock)
-    groups = (AuthRoutes(venue, keys, doorman, clock), OrderRoutes(venue, doorman), AccountRoutes(venue, doorman), MarketRoutes(venue))
+    limits = RateLimits(clock, Mode.WARN, TIERS["standard"])
+    groups = (AuthRoutes(venue, keys, doorman, clock, limits), OrderRoutes(venue, doorman, limits), AccountRoutes(venue, doorman),
+              MarketRoutes(venue), PriceRoutes(venue), KeyRoutes(venue, keys, cash=10_000))
     return Application({key: handler for group in groups for key, handler in group.table().items()})
 
 

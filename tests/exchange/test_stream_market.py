@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trader.exchange.engine import Engine
-from trader.exchange.events import BookChanged, MarketListed, MarketResolved
+from trader.exchange.events import BookChanged, MarketListed, MarketResolved, TickChanged
 from trader.exchange.hashes import mirror_of
 from trader.exchange.orders import MarketSpec, NewOrder, OrderType, Outcome, Side
 from trader.exchange.refusal import Refusal
@@ -54,7 +54,7 @@ class Rig:
 
     def place(self, name, side, cents, size, outcome=Outcome.YES, order_type=OrderType.GTC, now_ms=5):
         number = len(self.engine.records.orders)
-        new = NewOrder(f"o{number}", name, f"k-{name}", name, SPEC, outcome, side, cents * 100, size * MICRO, order_type)
+        new = NewOrder(f"o{number}", name, f"k-{name}", name, SPEC, outcome, side, round(cents * 100), size * MICRO, order_type)
         self.engine.place(new, now_ms)
         self.relay()
 
@@ -62,6 +62,8 @@ class Rig:
         for event in self.engine.events:
             if isinstance(event, BookChanged):
                 self.stream.book_changed(event)
+            elif isinstance(event, TickChanged):
+                self.stream.tick_changed(event)
         self.engine.events.clear()
 
 
@@ -138,6 +140,31 @@ def test_new_and_resolved_markets_are_told_to_clients_with_custom_features():
     listed, resolved = rig.client.take()
     assert (listed["event_type"], listed["assets_ids"], listed["slug"]) == ("new_market", ["3", "4"], "next")
     assert (resolved["event_type"], resolved["winning_asset_id"], resolved["winning_outcome"]) == ("market_resolved", "222", "Down")
+
+
+def test_a_price_that_leaves_4_to_96_cents_makes_the_tick_fine_and_brings_fresh_books(rig):
+    rig.place("bob", Side.BUY, 1, 10, Outcome.NO)
+    rig.place("ann", Side.BUY, 93, 10)      # the middle is 96 ¢: still inside
+    assert rig.client.types() == ["price_change", "price_change"]
+    rig.place("ann", Side.BUY, 94, 10, now_ms=8)
+    change, *rest = rig.client.take()
+    assert change["event_type"] == "price_change"
+    assert [(frame["event_type"], frame["asset_id"]) for frame in rest] == [
+        ("tick_size_change", "111"), ("book", "111"), ("tick_size_change", "222"), ("book", "222")]
+    assert (rest[0]["old_tick_size"], rest[0]["new_tick_size"], rest[0]["timestamp"]) == ("0.01", "0.001", "8")
+    view = rig.engine.markets[SPEC.condition_id].view()
+    assert rest[1]["tick_size"] == "0.001" and rest[1]["hash"] == mirror_of(view).text(Outcome.YES).sha1()
+
+
+def test_the_tick_stays_fine_when_the_price_comes_back_and_orders_follow_it(rig):
+    rig.place("bob", Side.BUY, 1, 10, Outcome.NO)
+    rig.place("ann", Side.BUY, 97, 10)
+    rig.client.take()
+    rig.place("bob", Side.BUY, 50, 10, Outcome.NO)
+    rig.place("ann", Side.BUY, 48.7, 10)
+    assert "tick_size_change" not in rig.client.types()
+    with pytest.raises(Refusal, match=r"Price \(0\.4875\) breaks minimum tick size rule: 0\.001"):
+        rig.place("ann", Side.BUY, 48.75, 10)
 
 
 class ClientBook:

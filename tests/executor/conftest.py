@@ -7,9 +7,10 @@ import pytest
 from trader.executor import core
 from trader.executor.guards import Limits
 from trader.executor.settings import ExecutorSettings
-from trader.executor.state import Now, State, View
+from trader.executor.state import State
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadBalances, ReadOpenOrders, ReadOrder
 from trader.model.book import BookTop, FeedHealth, Level, MarketBook
+from trader.model.cycle import Now, View
 from trader.model.event import (
     Answer,
     BalancesRead,

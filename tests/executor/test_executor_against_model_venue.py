@@ -14,9 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from trader.executor import core
 from trader.executor.guards import Limits
 from trader.executor.settings import ExecutorSettings
-from trader.executor.state import Now, RaiseEpoch, Session, State, View
+from trader.executor.state import Session, State
 from trader.model.action import CancelOrders, Flight, PlaceOrders, ReadBalances, ReadFills, ReadOpenOrders, ReadOrder
 from trader.model.book import FeedHealth
+from trader.model.cycle import Now, RaiseEpoch, View
 from trader.model.event import (
     Answer,
     BalancesRead,

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.executor.state import Chore, Now
+from trader.executor.state import Chore
+from trader.model.cycle import Now
 
 
 def test_a_chore_asked_for_twice_is_done_once_and_at_the_earlier_moment(new_desk):

@@ -4,7 +4,7 @@ import pytest
 
 from trader.executor.state import Session
 from trader.model.action import CancelMarket, CancelOrders, Flight
-from trader.model.event import Command, Control, Outcome, TradeStatus
+from trader.model.event import Command, Control, MarketResolved, Outcome, TradeStatus
 from trader.model.intent import Mode
 from trader.model.order import Side
 
@@ -128,3 +128,69 @@ def test_feeds_are_no_reason_before_a_market_is_taken_up(new_desk):
     desk = new_desk()
     desk.connected = False
     assert desk.settle().state.guards == {} and desk.state.session is Session.BOOT
+
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+
+def losing(desk, shares=400):
+    """Bought at 40 cents; the mid falls to 10."""
+    desk.wants((Side.BUY, 40, shares)).acked().filled("o1", shares)
+    return desk.sees(9, 11).wait(1000)
+
+
+def test_the_loss_of_a_day_stops_the_desk_and_a_better_mid_does_not_end_it(new_desk):
+    desk = losing(new_desk(daily_loss_usd=100).boots())
+    assert "lost $120.00 today" in desk.state.guards["daily_loss"].reason and desk.asked(CancelMarket) != []
+    assert "daily_loss" in desk.sees(60, 62).wait(5000).state.guards
+
+
+def test_a_resume_ends_the_daily_loss_only_by_force_and_the_next_loss_counts_from_there(new_desk):
+    desk = losing(new_desk(daily_loss_usd=100).boots())
+    assert "daily_loss" in desk.tell(Control(Command.RESUME, "")).state.guards
+    assert any("resume --force" in note for note in desk.notes)
+    desk.tell(Control(Command.FORCE_RESUME, "")).proved()
+    assert "daily_loss" not in desk.state.guards
+    assert "daily_loss" not in desk.wait(60_000).state.guards
+
+
+def test_a_new_utc_day_starts_its_loss_at_nothing(new_desk):
+    desk = losing(new_desk(daily_loss_usd=200).boots())
+    desk.ns += 86_400_000_000_000
+    desk.settle()
+    assert desk.state.day_start_micro == desk.state.pnl.marked_micro == -120_000_000
+
+
+@pytest.mark.parametrize(("quote", "said"), [
+    ((Side.BUY, 40, 301), "max_order_size"), ((Side.BUY, 60, 200), "max_order_usd"), ((Side.SELL, 30, 200), "max_order_usd"),
+    ((Side.BUY, 56, 10), "through the fair price"), ((Side.SELL, 44, 10), "through the fair price"),
+])
+def test_a_quote_that_no_market_maker_means_is_not_sent(new_desk, quote, said):
+    desk = new_desk(max_order_size=300, max_order_usd=100, max_through_fair_cents=5).boots().sees(49, 51)
+    desk.wants((Side.BUY, 20, 10), quote)
+    assert desk.orders() == [] and said in desk.state.guards["fat_finger"].reason
+
+
+def test_a_quote_at_the_limits_is_sent(new_desk):
+    desk = new_desk(max_order_size=300, max_order_usd=120, max_through_fair_cents=5).boots().sees(39, 60)
+    assert len(desk.wants((Side.BUY, 40, 300)).orders()) == 1
+
+
+def test_too_many_orders_within_ten_seconds_stop_the_desk(new_desk):
+    desk = new_desk(max_orders_10s=10).boots()
+    for cents in range(20, 31):
+        desk.wants((Side.BUY, cents, 10)).acked().cancels_answered()
+    assert "order_rate" in desk.state.guards
+    assert "order_rate" not in desk.wait(10_001).state.guards
+
+
+def test_a_venue_that_takes_no_orders_is_left_alone_for_as_long_as_it_asks(desk):
+    desk.wants(BID).acked(Outcome.VENUE_MODE, retry_after_ms=5000)
+    assert "venue_mode" in desk.wait(4999).state.guards and desk.orders() == []
+    assert len(desk.wait(1).orders()) == 1
+
+
+def test_an_outcome_of_a_window_is_told_with_what_it_made(desk):
+    desk.wants(BID).acked().filled("o1", 100)
+    desk.tell(MarketResolved(desk.market.condition_id, desk.market.yes_token))
+    assert "window ended YES: +$60.00; all windows with an outcome: +$60.00" in desk.notes

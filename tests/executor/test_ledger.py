@@ -27,7 +27,8 @@ def books(*reports, cash=1000):
 
 def state_of(ledger):
     tokens = [(ledger.settled(t), ledger.effective(t), ledger.debits(t)) for t in ("1", "2")]
-    return tokens, ledger.cash_micro, ledger.fees_micro, ledger.volume_micro, bool(ledger.unsettled())
+    flows = [(ledger.traded(t), ledger.flow(t)) for t in ("1", "2")]
+    return tokens, flows, ledger.cash_micro, ledger.fees_micro, ledger.volume_micro, bool(ledger.unsettled())
 
 
 trades = st.lists(st.tuples(st.sampled_from(LIVES), st.sampled_from(Side), st.integers(1, 99), st.integers(1, 50), st.integers(0, 9)),
@@ -87,7 +88,3 @@ def test_forgetting_keeps_what_is_unsettled():
     ledger = books((leg(MATCHED, "t1"), Side.BUY), (leg(MINED, "t2"), Side.BUY))
     ledger.forget((), ())
     assert ledger.side_of(leg(MINED, "t1")) is Side.BUY and ledger.side_of(leg(MINED, "t2")) is None
-
-
-def test_the_value_counts_the_cash_of_a_sale_that_is_not_settled():
-    assert books((leg(MATCHED, price_bp=5000), Side.SELL)).value_micro("1", "2", 5000) == 1250 * MICRO

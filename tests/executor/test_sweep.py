@@ -2,8 +2,9 @@
 
 import pytest
 
-from trader.executor.state import RaiseEpoch, Session
+from trader.executor.state import Session
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOpenOrders, ReadOrder
+from trader.model.cycle import RaiseEpoch
 from trader.model.event import (
     Answer,
     Command,

@@ -254,6 +254,19 @@ def test_a_stream_that_freezes_again_after_a_mere_dump_is_opened_anew_at_once(be
     assert bench.now_ms < 12_000 and bench.feed.stats()["freezes"] == 2
 
 
+def test_a_busy_next_market_does_not_make_a_frozen_live_one_look_alive(bench: Bench) -> None:
+    bench.step()
+    bench.orders.put(Subscription(MARKET, (MARKET._replace(condition_id="0xnext", yes_token="21", no_token="22"),)))
+    bench.step()
+    bench.fair(5500)
+    busy = bench.venue.dumps()[0].replace('"asset_id":"11"', '"asset_id":"21"')
+    while not bench.is_frozen():
+        assert bench.now_ms < 6_000
+        bench.socket.push(busy)
+        bench.step()
+        bench.clock.advance(ms=100)
+
+
 def test_frames_of_other_kinds_do_not_make_a_frozen_book_look_alive(bench: Bench) -> None:
     """`new_market` comes for unrelated markets on the same connection."""
     bench.step()

@@ -6,6 +6,7 @@ import pytest
 
 from trader.errors import ConnectionLost, ConnectionRefused
 from trader.feeds.connection import MAX_READS, Connection, ProbePlan
+from trader.feeds.frames import PING
 from trader.runtime.backoff import Backoff
 from trader.runtime.role import Posture
 from trader.testing.fake_socket import FakeNetwork, FakeSocket, server_frame
@@ -185,6 +186,14 @@ def test_probes_are_at_least_a_second_apart() -> None:
     assert len(socket.sent) == 1
     bench.idle_until(2000)
     assert len(socket.sent) == 2
+
+
+def test_of_many_pings_in_one_batch_the_newest_is_answered() -> None:
+    bench = Bench()
+    socket = bench.opened()
+    socket.push_bytes(b"".join(server_frame(b"%d" % number, PING) for number in range(1000)))
+    bench.connection.receive()
+    assert socket.pongs == [b"999"]
 
 
 def test_a_busy_connection_is_pinged_too_because_the_venue_wants_to_hear_from_us() -> None:

@@ -54,6 +54,13 @@ def test_a_violation_of_the_protocol_ends_the_connection(data: bytes, why: str) 
         FrameReader().feed(data)
 
 
+def test_a_flood_of_empty_fragments_costs_no_more_than_its_bytes() -> None:
+    """Quadratic work here would be minutes."""
+    flood = server_frame(b"", CONTINUATION, is_last=False) * 100_000
+    data = server_frame(b"a", TEXT, is_last=False) + flood + server_frame(b"b", CONTINUATION)
+    assert FrameReader().feed(data) == [Message(TEXT, b"ab")]
+
+
 def test_a_message_in_endless_fragments_has_a_limit() -> None:
     reader, part = FrameReader(), server_frame(b"x" * (MAX_MESSAGE_BYTES // 2), CONTINUATION, is_last=False)
     reader.feed(server_frame(b"xx", TEXT, is_last=False) + part)

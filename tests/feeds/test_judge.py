@@ -7,14 +7,15 @@ from trader.venues.contract import BookDump
 
 
 def ours(seq: int = 1) -> MarketBook:
-    yes, no = (BookTop(token, (Level(PriceBp(4000), SizeMicro(5)),), (Level(PriceBp(6000), SizeMicro(5)),), PriceBp(100))
-               for token in ("11", "12"))
+    """YES changes with every `seq`, and is REST's at 1; NO stands still."""
+    yes, no = (BookTop(token, (Level(PriceBp(4000), SizeMicro(size)),), (Level(PriceBp(6000), SizeMicro(5)),), PriceBp(100))
+               for token, size in (("11", 4 + seq), ("12", 5)))
     return MarketBook("0xm", yes, no, 1, seq, 0, 0)
 
 
-def rest(yes_bid: int = 4000) -> dict[str, BookDump]:
+def rest(yes_bid: int = 4000, no_bid: int = 4000) -> dict[str, BookDump]:
     return {token: BookDump(token, ((PriceBp(bid), SizeMicro(5)),), ((PriceBp(6000), SizeMicro(5)),), None, 1, "h")
-            for token, bid in (("11", yes_bid), ("12", 4000))}
+            for token, bid in (("11", yes_bid), ("12", no_bid))}
 
 
 def accused(at_ns: int = 0) -> Judge:
@@ -59,6 +60,13 @@ def test_a_market_that_never_stands_still_is_not_judged() -> None:
     judge = accused()
     verdicts = [hear(judge, at * APART_NS, rest(4100), before=at, after=at + 1) for at in range(TRIES)]
     assert verdicts == [Verdict.OPEN] * (TRIES - 1) + [Verdict.MOVED]
+
+
+def test_a_token_that_stands_still_is_judged_although_the_other_one_moves() -> None:
+    judge = accused()
+    assert hear(judge, 0, rest(4100, no_bid=3900), before=1, after=2) is Verdict.OPEN
+    assert hear(judge, APART_NS, rest(4200, no_bid=3900), before=8, after=9) is Verdict.WRONG
+    assert judge.wrong_tokens == ("12",)
 
 
 def test_one_case_at_a_time_and_a_pause_after_each() -> None:

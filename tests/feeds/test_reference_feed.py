@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trader.feeds.reference_feed import RENEW_NS, ReferenceFeed
+from trader.feeds.reference_feed import FROZEN_NS, RENEW_NS, ReferenceFeed
 from trader.feeds.settings import FeedSettings
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
@@ -122,6 +122,38 @@ def test_a_loss_keeps_the_last_price_and_says_disconnected(bench: Bench) -> None
     bench.feed.do_work()
     health = bench.health.read()
     assert health is not None and health.stale_reason(bench.clock.monotonic_ns(), 1000) == "disconnected" and bench.price
+
+
+def stale_reason(bench: Bench) -> str | None:
+    health = bench.health.read()
+    assert health is not None
+    return health.stale_reason(bench.clock.monotonic_ns(), 1000)
+
+
+def test_a_new_connection_counts_only_when_its_own_first_price_came(bench: Bench) -> None:
+    first = bench.connected()
+    first.push(quoted())
+    first.push_end()
+    bench.feed.do_work()
+    bench.clock.advance(ms=30_000)
+    second = bench.connected()
+    second.push(TRADED, KLINE)
+    bench.feed.do_work()
+    assert stale_reason(bench) == "disconnected" and bench.price.last_micro is None      # the old price is not shown as a new one
+    second.push(quoted("61000", "61001"))
+    bench.feed.do_work()
+    assert stale_reason(bench) is None and bench.price.received_ns >= 30_000_000_000
+
+
+def test_a_stream_whose_bid_and_ask_stand_still_for_five_seconds_is_opened_anew_although_trades_come(bench: Bench) -> None:
+    socket = bench.connected()
+    socket.push(quoted())
+    while bench.feed.stats()["connected"] and bench.clock.monotonic_ns() < 2 * FROZEN_NS:
+        socket.push(TRADED)
+        socket.push_pong()
+        bench.feed.do_work()
+        bench.clock.advance(ms=250)
+    assert FROZEN_NS <= bench.clock.monotonic_ns() <= FROZEN_NS + 500_000_000
 
 
 @settings(max_examples=60, deadline=None)

@@ -169,6 +169,15 @@ def test_two_closes_right_after_the_hello_mean_that_we_are_refused(bench: Bench)
         bench.feed.do_work()
 
 
+def test_once_the_venue_has_answered_such_closes_are_its_own_trouble(bench: Bench) -> None:
+    bench.up().push_end("restart")
+    bench.feed.do_work()
+    for _ in range(5):
+        bench.connected().push_close(1001)
+        bench.feed.do_work()
+    assert bench.feed.stats()["connects"] == 6 and not bench.feed.stats()["connected"]
+
+
 def test_an_outage_between_two_such_closes_is_not_a_refusal(bench: Bench) -> None:
     bench.want("now")
     bench.connected().push_end()

@@ -62,8 +62,9 @@ class Bench:
         self.health.publish(FRESH)
         self.publish(1)
 
-    def publish(self, seq: int) -> None:
-        top = [BookTop(token, (Level(PriceBp(4000), SizeMicro(5)),), (), PriceBp(100)) for token in MARKET.tokens]
+    def publish(self, seq: int, yes_micro: int = 5) -> None:
+        top = [BookTop(token, (Level(PriceBp(4000), SizeMicro(size)),), (), PriceBp(100))
+               for token, size in zip(MARKET.tokens, (yes_micro, 5), strict=True)]
         self.books.publish(MarketBook("0xm", top[0], top[1], 1, seq, self.clock.monotonic_ns(), 0))
 
     def sample(self, token_id: str = "11") -> None:
@@ -142,8 +143,8 @@ def test_a_book_that_is_wrong_again_has_the_connection_opened_anew(bench: Bench)
 def test_a_market_that_moves_meanwhile_is_not_repaired(bench: Bench) -> None:
     bench.rest.bids["11"] = 4100
     bench.accuse()
-    for seq in range(2, 9):
-        bench.publish(seq)
+    for seq in range(6, 13):
+        bench.publish(seq, yes_micro=seq)
         bench.step(500)
     assert bench.role.stats()["judgements"] == {"moved": 1} and bench.role.stats()["repairs"] == 0
 
@@ -161,6 +162,17 @@ def test_a_stream_that_is_silent_while_rest_moves_on_is_found_within_six_seconds
         bench.step(250)
     assert bench.clock.monotonic_ns() <= 6_000_000_000
     assert (Errand.RESUBSCRIBE, "12") in bench.errands()
+
+
+def test_one_token_that_went_silent_is_found_within_six_seconds_although_the_other_one_is_busy(bench: Bench) -> None:
+    bench.rest.bids = {"11": 4000, "12": 3900}
+    for seq in range(2, 100):
+        bench.publish(seq, yes_micro=seq)
+        bench.step(250)
+        if bench.role.stats()["repairs"]:
+            break
+    assert bench.clock.monotonic_ns() <= 6_000_000_000
+    assert [errand for errand in bench.errands() if errand[0] is Errand.RESUBSCRIBE] == [(Errand.RESUBSCRIBE, "12")]
 
 
 def test_a_book_that_is_not_quoted_on_anyway_is_not_judged(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trader.gateway.limits import TokenBucket
+from trader.gateway.limits import AccountLimits, TokenBucket
 from trader.gateway.role import GatewayRole
 from trader.gateway.settings import GatewaySettings
 from trader.handoff.cache import SnapshotCache
@@ -23,7 +23,7 @@ from trader.model.event import (
 )
 from trader.model.order import OrderSpec, Side
 from trader.testing.manual_clock import ManualClock
-from trader.venues.contract import SignedOrder
+from trader.venues.contract import RateNote, SignedOrder
 
 SPEC = OrderSpec("0xaa", "1", Side.BUY, 4000, 10_000_000, 7, 1_795_000_000_000, "v1", False)
 SETTINGS = GatewaySettings()
@@ -84,14 +84,26 @@ class ScriptedClient:
         self.calls.append(("close",))
 
 
+class ScriptedJournal:
+    """Has written what it is told to have written; `during` is called while somebody waits."""
+
+    def __init__(self, written=True):
+        self.written, self.waits, self.during = written, [], lambda: None
+
+    def wait_written(self, seq, timeout_s):
+        self.waits.append((seq, timeout_s))
+        self.during()
+        return self.written
+
+
 class Gateway:
-    def __init__(self, index=1, orders_per_s=40.0, burst=60):
+    def __init__(self, index=1, orders_per_s=40.0, burst=60, cancels_per_s=80.0, cancels_burst=120, journal=None):
         self.clock = ManualClock(1_000_000)
         self.client = ScriptedClient(self.clock)
         self.outbox, self.inbox = OrderOutbox(), ExecutorInbox()
         self.flight = SnapshotCache("flight")
-        self.role = GatewayRole(index, SETTINGS, self.client, TokenBucket(self.clock, orders_per_s, burst), self.outbox, self.inbox,
-                                self.flight, self.clock)
+        self.limits = AccountLimits(TokenBucket(self.clock, orders_per_s, burst), TokenBucket(self.clock, cancels_per_s, cancels_burst))
+        self.role = GatewayRole(index, SETTINGS, self.client, self.limits, self.outbox, self.inbox, self.flight, self.clock, journal)
 
     def serve(self, request):
         """What the executor finds in its inbox after one cycle: exactly one letter."""
@@ -195,8 +207,7 @@ def test_a_place_is_shown_as_a_flight_before_the_epoch_is_looked_at_for_the_last
             return 0
 
     outbox = WatchedOutbox()
-    role = GatewayRole(1, SETTINGS, gateway.client, TokenBucket(gateway.clock, 40, 60), outbox, gateway.inbox, gateway.flight,
-                       gateway.clock)
+    role = GatewayRole(1, SETTINGS, gateway.client, gateway.limits, outbox, gateway.inbox, gateway.flight, gateway.clock)
     outbox.put(place())
     role.do_work()
     assert seen[-1] == Flight(True, 1_000_000)
@@ -210,11 +221,62 @@ def test_beyond_the_rate_places_are_answered_with_the_wait_and_not_kept():
     assert late.timing == Timing() and len(gateway.client.calls) == 1
 
 
-def test_cancels_and_reads_know_no_rate():
-    gateway = Gateway(orders_per_s=1, burst=1)
-    gateway.serve(place())
-    for request, kind, _ in REQUESTS[1:]:
-        assert type(gateway.serve(request)) is kind
+def test_cancel_all_and_reads_know_no_rate():
+    gateway = Gateway(cancels_per_s=1, cancels_burst=1)
+    for request in [CancelMarket(1, "0xaa")] * 3 + [r for r, kind, _ in REQUESTS if kind not in (PlaceResult, CancelResult)]:
+        assert gateway.serve(request).outcome is Outcome.OK
+
+
+def test_beyond_the_rate_a_cancel_by_id_is_given_back_with_the_wait_so_that_its_thread_is_free():
+    gateway = Gateway(cancels_per_s=10, cancels_burst=2)
+    gateway.serve(CancelOrders(1, ("0x1", "0x2")))
+    late = gateway.serve(CancelOrders(2, ("0x3",)))
+    assert late == CancelResult(CancelOrders(2, ("0x3",)), (Answer("0x3", Outcome.RATE_LIMITED, "", 95),), Timing())
+    assert gateway.serve(CancelMarket(3, "0xaa")).outcome is Outcome.OK and len(gateway.client.calls) == 2
+
+
+def test_a_cancel_all_is_paid_with_one_and_what_it_cancelled_and_holds_back_later_cancels_and_places():
+    gateway = Gateway(cancels_per_s=10, cancels_burst=1)
+    gateway.serve(CancelMarket(1, "0xaa"))                   # cancelled one: two tokens of one
+    assert gateway.serve(place()).answers[0] == Answer("0x1", Outcome.RATE_LIMITED, "", 100)
+    assert gateway.serve(CancelOrders(2, ("0x1",))).answers[0].retry_after_ms == 200
+
+
+def test_what_the_venue_says_about_the_rate_holds_the_next_place_back():
+    gateway = Gateway()
+    gateway.limits.heard(RateNote(is_cancel=False, remaining=0, wait_ms=700))
+    assert gateway.serve(place()).answers == (Answer("0x1", Outcome.RATE_LIMITED, "", 700),)
+    assert gateway.serve(CancelOrders(2, ("0x1",))).answers[0].outcome is Outcome.OK
+
+
+def test_a_place_waits_until_the_journal_has_it_and_is_signed_meanwhile():
+    journal = ScriptedJournal()
+    gateway, signed = Gateway(journal=journal), []
+    gateway.client.while_signing = lambda: signed.append(len(journal.waits))
+    journal.during = lambda: signed.append(gateway.flight.read())
+    assert gateway.serve(place(seq=17)).answers[0].outcome is Outcome.OK
+    assert journal.waits == [(17, SETTINGS.journal_ms / 1000)] and signed == [0, None]       # not yet in flight
+
+
+def test_a_place_that_the_journal_does_not_have_in_time_is_not_sent():
+    gateway = Gateway(journal=ScriptedJournal(written=False))
+    result = gateway.serve(place("0x1", "0x2"))
+    assert {(a.outcome, a.detail) for a in result.answers} == {(Outcome.SHED, "not in the journal within 500 ms")}
+    assert gateway.client.calls == [] and result.timing == Timing() and gateway.flight.read() is None
+
+
+def test_the_epoch_is_looked_at_again_after_the_wait_for_the_journal():
+    journal = ScriptedJournal()
+    gateway = Gateway(journal=journal)
+    journal.during = lambda: gateway.outbox.raise_epoch(1)
+    assert gateway.serve(place()).answers[0].outcome is Outcome.SHED and gateway.client.calls == []
+
+
+@pytest.mark.parametrize("request_", [CancelOrders(1, ("0x1",)), CancelMarket(1, "0xaa"), ReadOrder(1, "0x1")])
+def test_nothing_but_places_waits_for_the_journal(request_):
+    journal = ScriptedJournal(written=False)
+    Gateway(journal=journal).serve(request_)
+    assert journal.waits == []
 
 
 @pytest.mark.parametrize("request_", [place(), ReadOrder(1, "0x1")])
@@ -224,7 +286,7 @@ def test_gateway_0_leaves_all_but_cancels_to_the_others(request_):
     gateway.outbox.put(CancelOrders(2, ("0x1",)))
     gateway.role.do_work()
     gateway.role.do_work()
-    assert gateway.client.calls == [("cancel", "0x1")]
+    assert gateway.client.calls == [("cancel", "0x1"), ("warm",)]
     assert gateway.outbox.take(only_cancels=False, timeout_s=0) is request_
 
 
@@ -237,17 +299,18 @@ def test_cancel_all_is_served_before_cancels_before_places(gateway):
 
 
 @pytest.mark.parametrize(("request_", "limit_ms"), [
-    (place(), 1000 + 2500 + 1000), (CancelOrders(1, ("0x1",)), 1000 + 2000 + 1000), (CancelMarket(1, "0xaa"), 1000 + 2000 + 1000),
-    (ReadOpenOrders(1, "0xaa"), 3 * (1000 + 3000) + 1000),
+    (place(), 500 + 2500 + 1000), (CancelOrders(1, ("0x1",)), 2000 + 1000), (CancelMarket(1, "0xaa"), 2000 + 1000),
+    (ReadOpenOrders(1, "0xaa"), 3 * 3000 + 1000),
 ])
 def test_the_posture_names_the_request_and_the_deadlines_of_the_settings(gateway, request_, limit_ms):
     gateway.serve(request_)
     assert gateway.role.posture.now[::2] == (type(request_).__name__, limit_ms)
 
 
-def test_a_cycle_without_a_request_says_nothing(gateway):
+def test_a_cycle_without_a_request_answers_nothing_and_looks_after_the_connection(gateway):
     gateway.role.do_work()
-    assert gateway.inbox.depth == 0 and gateway.client.calls == []
+    assert gateway.inbox.depth == 0 and gateway.client.calls == [("warm",)]
+    assert gateway.role.posture.now[::2] == ("connecting", 30_000)
 
 
 def test_it_warms_its_connection_at_the_start_and_closes_it_at_the_end(gateway):

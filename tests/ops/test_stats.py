@@ -5,11 +5,13 @@ import json
 import pytest
 
 from trader.desk import build
+from trader.executor.pnl import Pnl, WindowResult
 from trader.executor.role import ExecutorReport
 from trader.executor.state import Session
 from trader.model.action import CancelMarket, PlaceOrders
 from trader.model.event import Command, Control
 from trader.model.intent import Inventory, Mode
+from trader.model.market import Market
 from trader.model.order import Kind, OrderState, Side, Slot, WorkingOrder
 from trader.model.setting import Secret
 from trader.ops.stats import DeskStats
@@ -21,8 +23,11 @@ from trader.venues.polymarket.account import Account, ApiCredentials
 ACCOUNT = Account("0x" + "1" * 40, "0x" + "1" * 40, 0, 137, Secret("0x" + "11" * 32), ApiCredentials("k", Secret("s"), Secret("p"), b"s"))
 ORDER = WorkingOrder("0x1", Slot(Side.SELL, 0, Kind.COMPLEMENT_BUY), "2", Side.BUY, 4_900, 25_500_000, OrderState.WORKING)
 HELD = Inventory("0xaa", 1_500_000, 0, 2_500_000, 0, 7_000_000, Mode.CAUTION, ("caution",), (ORDER,))
-REPORT = ExecutorReport(Session.ACTIVE, "btc", 7_000_000, 10_000_000, 9_250_000, 1, {"placed": 5, "acked": 3, "windows": 1, "unknown": 1},
-                        {"filled": 1, "cancelled": 2}, {"would_cross": 1, "shed": 1}, {"boot": 1}, {"caution": 120}, 2, 1, 3_500_000,
+WINDOW = Market("btc", "0xaa", "1", "2", 100, 5_000_000, 0, 3_600_000, "v1", False)
+PAST = WindowResult(WINDOW._replace(slug="past"), 5_000_000, 0, 5_100, 10_000, 250_000, True)
+NOW = WindowResult(WINDOW, 2_500_000, 0, 5_250, None, -1_000_000, True)
+REPORT = ExecutorReport(Session.ACTIVE, "btc", 7_000_000, Pnl(250_000, -750_000), -500_000, (PAST, NOW), 1, {"placed": 5, "acked": 3, "windows": 1, "unknown": 1},
+                        {"filled": 1, "cancelled": 2}, {"would_cross": 1, "shed": 1}, {"boot": 1}, {"caution": 120}, {"caution": 1_000_000_000}, 2, 1, 3_500_000,
                         0, 0)
 
 
@@ -86,10 +91,15 @@ def test_orders_are_counted_by_what_became_of_them(desk):
     assert counted == {"placed": 5, "acked": 3, "rejected": 2, "unknown": 1, "cancelled": 2, "filled": 1, "foreign": 0}
 
 
-def test_a_result_is_not_known_before_quoting_began(desk):
+def test_a_window_with_an_outcome_is_settled_and_one_without_is_marked(desk):
     desk.begin()
-    desk.desk.hands.report.publish(REPORT._replace(start_value_micro=None))
-    assert desk.stats.summary()["pnl_marked_usd"] is None
+    desk.publish()
+    summary = desk.stats.summary()
+    assert (summary["pnl_settled_usd"], summary["pnl_marked_usd"], summary["pnl_today_usd"]) == (0.25, -0.75, -0.5)
+    assert summary["positions"] == [
+        {"market": "past", "yes": 5.0, "no": 0.0, "mid": 0.51, "outcome": "YES", "pnl_usd": 0.25},
+        {"market": "btc", "yes": 2.5, "no": 0.0, "mid": 0.525, "outcome": None, "pnl_usd": -1.0},
+    ]
 
 
 @pytest.mark.parametrize(("verified", "shown"), [(None, 1), (True, 0), (False, None)])

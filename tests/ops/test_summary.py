@@ -12,7 +12,7 @@ from trader.ops.summary import require_writable, summary_text, write_summary
 
 SUMMARY = {
     "exit_reason": "SIGINT", "seconds": 61.26, "mode": "embedded", "orders_placed": 9, "orders_acked": 8, "orders_rejected": 1,
-    "orders_cancelled": 7, "fills": 2, "volume_usd": 101.5, "fees_usd": 0.0, "pnl_marked_usd": -1.25,
+    "orders_cancelled": 7, "fills": 2, "volume_usd": 101.5, "fees_usd": 0.0, "pnl_marked_usd": -1.25, "pnl_settled_usd": 0.5,
     "inventory": {"yes": 100.0, "no": 12.5}, "open_orders_at_exit": 0,
 }
 
@@ -23,13 +23,13 @@ def test_the_text_is_a_line_for_each_thing_that_people_ask() -> None:
         "orders       9 placed, 8 acknowledged, 1 rejected, 7 cancelled",
         "fills        2, volume 101.50 $, fees 0.00 $",
         "inventory    100 YES, 12.5 NO",
-        "result       -1.25 $ marked to mid",
+        "result       -1.25 $: +0.50 $ settled, the rest marked to the mid",
         "open orders  0",
     ]
 
 
 def test_a_run_that_failed_early_shows_what_it_knows() -> None:
-    early = {"exit_reason": "x", "seconds": 1, "mode": "live", "pnl_marked_usd": None}
+    early = {"exit_reason": "x", "seconds": 1, "mode": "live"}
     assert summary_text(early) == "ended        x (1.0 s, mode live)"
 
 

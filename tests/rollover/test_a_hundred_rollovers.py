@@ -14,7 +14,7 @@ from trader.executor.settings import ExecutorSettings
 from trader.executor.state import State
 from trader.feeds.book_feed import BookFeed
 from trader.feeds.settings import FeedSettings
-from trader.gateway.limits import TokenBucket
+from trader.gateway.limits import AccountLimits, TokenBucket
 from trader.gateway.role import GatewayRole
 from trader.gateway.settings import GatewaySettings
 from trader.handoff.cache import SnapshotCache
@@ -125,8 +125,8 @@ class World:
         self.executor = ExecutorRole(state, Limits(500, 1000, 8000, True, 50), inputs, inbox=self.inbox, mailbox=self.mailbox,
                                      outbox=self.outbox, inventory=self.inventory, report=self.report, bell=self.bell, clock=clock,
                                      on_stopped=lambda: None)
-        bucket = TokenBucket(clock, 1000, 1000)
-        self.gateway = GatewayRole(1, GatewaySettings(), Client(self), bucket, self.outbox, self.inbox, flight, clock)
+        limits = AccountLimits(TokenBucket(clock, 1000, 1000), TokenBucket(clock, 1000, 1000))
+        self.gateway = GatewayRole(1, GatewaySettings(), Client(self), limits, self.outbox, self.inbox, flight, clock)
         for role in (self.markets, self.feed, self.gateway, self.executor, self.strategy):
             role.on_start()
         self.inbox.put(UserFeedUp(1))

@@ -1,13 +1,11 @@
 import math
-import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.strategy.pricing import VolatilityEstimate, fair_bp, widening_permille
+from trader.strategy.pricing import NO_JUMPS, Jumps, fair_band, fair_bp, widening_permille
 
-SECOND_NS = 1_000_000_000
 DOLLARS = 1_000_000
 prices = st.integers(1_000 * DOLLARS, 1_000_000 * DOLLARS)
 times_s = st.floats(0, 86_400)
@@ -46,52 +44,26 @@ def test_up_and_down_pay_one_dollar_together(mid, strike, time_left_s, vol_bp):
     assert abs(fair_bp(mid, strike, time_left_s, vol_bp) + fair_bp(strike, mid, time_left_s, vol_bp) - 10_000) <= 1
 
 
-def test_the_volatility_starts_at_its_prior():
-    assert VolatilityEstimate(60, prior_bp=2.0, floor_bp=0.3).bp == pytest.approx(2.0)
+@given(prices, prices, times_s, volatilities_bp)
+def test_a_chance_of_news_moves_the_price_towards_a_half(mid, strike, time_left_s, vol_bp):
+    calm, news = (fair_bp(mid, strike, time_left_s, vol_bp, jumps) for jumps in (NO_JUMPS, Jumps(2.0, 20.0)))
+    assert abs(news - 5000) <= abs(calm - 5000)
 
 
-@pytest.mark.parametrize("true_bp", [0.5, 1.0, 8.5])
-def test_the_estimate_finds_the_deviation_of_a_random_walk(true_bp):
-    rng, estimate, mid = random.Random(7), VolatilityEstimate(600, prior_bp=2.0, floor_bp=0.1), 60_000e6
-    for second in range(5000):
-        estimate.observe(round(mid), second * SECOND_NS + 1, second * SECOND_NS + 1)
-        mid *= math.exp(rng.gauss(0, true_bp * 1e-4))
-    assert estimate.bp == pytest.approx(true_bp, rel=0.1)
+def test_news_matters_most_when_the_outcome_seems_certain():
+    mid, strike = 60_120 * DOLLARS, 60_000 * DOLLARS                # 20 bp above, a minute left: 2.6 deviations
+    assert fair_bp(mid, strike, 60, 1.0) == 9951
+    assert fair_bp(mid, strike, 60, 1.0, Jumps(1.0, 10.0)) == 9942
 
 
-def test_after_ten_samples_the_prior_counts_for_less_than_half():
-    estimate = VolatilityEstimate(60, prior_bp=2.0, floor_bp=0.1)
-    for second in range(11):
-        estimate.observe(60_000 * DOLLARS, second * SECOND_NS + 1, second * SECOND_NS)
-    assert estimate.bp**2 < 2.0**2 / 2
+@given(prices, prices, times_s, volatilities_bp, st.floats(0, 0.5))
+def test_the_band_holds_the_fair_price_and_grows_with_what_is_not_known(mid, strike, time_left_s, vol_bp, error):
+    narrow, wide = (fair_band(mid, strike, time_left_s, vol_bp, each) for each in (error / 2, error))
+    assert wide.lo_bp <= narrow.lo_bp <= narrow.fair_bp == wide.fair_bp <= narrow.hi_bp <= wide.hi_bp
 
 
-def test_moves_within_one_second_are_not_sampled():
-    estimate = VolatilityEstimate(60, prior_bp=1.0, floor_bp=0.1)
-    for tick in range(20):
-        estimate.observe((60_000 + 100 * (tick % 2)) * DOLLARS, tick * 50_000_000 + 1, tick * 50_000_000)
-    assert estimate.bp == pytest.approx(1.0)
-
-
-def test_a_silent_feed_is_not_taken_for_a_calm_market():
-    estimate = VolatilityEstimate(60, prior_bp=1.0, floor_bp=0.1)
-    for second in range(600):
-        estimate.observe(60_000 * DOLLARS, 1, second * SECOND_NS)
-    assert estimate.bp == pytest.approx(1.0)
-
-
-def test_a_return_over_four_seconds_counts_as_half_its_size_a_second():
-    estimate = VolatilityEstimate(60, prior_bp=3.0, floor_bp=0.1)
-    estimate.observe(60_000 * DOLLARS, 1, 0)
-    estimate.observe(round(60_000 * DOLLARS * math.exp(6e-4)), 2, 4 * SECOND_NS)
-    assert estimate.bp == pytest.approx(3.0)        # 6 bp / √4 s is what the prior says: nothing changes
-
-
-def test_the_volatility_never_falls_below_its_floor():
-    estimate = VolatilityEstimate(5, prior_bp=1.0, floor_bp=0.3)
-    for second in range(200):
-        estimate.observe(60_000 * DOLLARS, second + 1, second * SECOND_NS)
-    assert estimate.bp == 0.3
+def test_at_the_strike_the_volatility_does_not_matter_and_the_band_is_empty():
+    assert fair_band(60_000 * DOLLARS, 60_000 * DOLLARS, 600, 1.0, 0.2) == (5000, 5000, 5000)
 
 
 @pytest.mark.parametrize(("vol_bp", "permille"), [(0.5, 1000), (1.0, 1000), (1.5, 1500), (30.0, 3000)])

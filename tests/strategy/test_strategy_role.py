@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from trader.errors import ConfigError
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.mailbox import IntentMailbox
@@ -253,7 +254,70 @@ def test_a_fill_runs_early(desk):
     assert (desk.role.stats().triggers["fill"], desk.role.latency.summary()["count"]) == (1, 0)
 
 
-def test_a_strategy_that_raises_is_a_crash_of_the_role(desk):
-    desk.strategy.wants = None
-    with pytest.raises(TypeError):
+def test_a_strategy_that_raises_is_a_crash_of_the_role(make):
+    class Broken:
+        def quote(self, view):
+            raise ZeroDivisionError
+
+    desk = Desk(make)
+    desk.role._strategy = Broken()
+    desk.publish()
+    with pytest.raises(ZeroDivisionError):
         desk.tick()
+
+
+def test_a_malformed_quote_becomes_a_stop_that_names_it_and_quoting_resumes_when_it_is_right(desk):
+    good = desk.strategy.wants
+    desk.strategy.wants = (Mode.NORMAL, (Quote(Side.BUY, 4850, 100_000_000),), "")
+    intent = desk.tick()
+    assert (intent.mode, intent.quotes) == (Mode.STOP, ())
+    assert intent.reason.startswith("strategy Scripted: quote 0: price_bp was 4850 (int), must be a multiple of the tick 100")
+    desk.strategy.wants = good
+    assert desk.tick()[2:4] == good[:2]
+    assert desk.role.stats().refused == 1
+
+
+def test_a_fault_is_logged_once_however_its_figures_change(desk, caplog):
+    for price_bp in (4801, 4802, 4803):
+        desk.strategy.wants = (Mode.NORMAL, (Quote(Side.BUY, price_bp, 100_000_000),), "")
+        desk.tick()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "write-a-strategy.md" in caplog.text
+
+
+def test_new_settings_take_effect_at_the_next_tick(desk):
+    desk.tick()
+    desk.role.reload(StrategySettings(base_spread_cents=5))
+    assert [quote.price_bp for quote in desk.tick().quotes] == [4500, 5500]
+    assert desk.role.stats().reloads == 1
+
+
+def test_a_reload_that_is_wrong_changes_nothing(desk):
+    desk.tick()
+    with pytest.raises(ConfigError, match="levls"):
+        desk.role.reload(StrategySettings(params='{"levls": 2}'))
+    assert desk.tick() is None
+    assert desk.role.stats().reloads == 0
+
+
+def test_a_reload_refuses_what_needs_a_restart(desk):
+    with pytest.raises(ConfigError, match=r"strategy.strategy_hz cannot change while the desk runs. Undo that, or restart"):
+        desk.role.reload(StrategySettings(strategy_hz=50))
+
+
+def test_of_two_reloads_before_a_cycle_the_last_one_counts(desk):
+    desk.tick()
+    for cents in (5, 7):
+        desk.role.reload(StrategySettings(base_spread_cents=cents))
+    assert [quote.price_bp for quote in desk.tick().quotes] == [4300, 5700]
+
+
+def test_a_new_phase_of_the_window_runs_when_it_begins_without_a_ring_or_a_tick(make):
+    desk = Desk(make, strategy_hz=1)
+    desk.clock = desk.role._clock = ManualClock(wall_start_ms=OPEN_MS + 3_300_000 - 100)
+    desk.role.on_start()
+    desk.publish()
+    desk.ring()
+    before = desk.strategy.asked
+    desk.tick(ms=100)
+    assert (desk.strategy.asked - before, desk.role.stats().triggers["close"]) == (1, 1)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from trader.model.intent import Mode
 from trader.model.order import Side
+from trader.strategy.closing import Phase
 from trader.strategy.triggers import Moment, Trigger, moment_of
 from trader.strategy.view import NoView
 
@@ -22,6 +23,7 @@ def trigger_after_a_run(threshold_ticks=1, debounce_ms=100):
 @pytest.mark.parametrize(("change", "cause"), [
     ({"bid_bp": 5000}, "book"), ({"ask_bp": 5000}, "book"), ({"bid_bp": None}, "book"), ({"fair_bp": 5100}, "fair"),
     ({"fair_bp": None}, "fair"), ({"net_micro": 1}, "fill"), ({"mode": Mode.CAUTION}, "mode"), ({"condition_id": "0xbb"}, "market"),
+    ({"phase": Phase.SMALL}, "close"), ({"shock": 1}, "shock"), ({"shock": -1, "fair_bp": 4000}, "shock"),
 ])
 def test_each_cause_fires_and_is_counted_by_its_name(change, cause):
     trigger = trigger_after_a_run()
@@ -115,3 +117,22 @@ def test_losing_the_view_of_the_same_market_fires_once():
     assert trigger.check(gone, 0)
     trigger.ran(gone)
     assert not trigger.check(gone, 1)
+
+
+def test_a_shock_is_not_held_back(make):
+    trigger = trigger_after_a_run()
+    assert trigger.check(CALM._replace(bid_bp=4800), 0)
+    assert trigger.check(CALM._replace(bid_bp=4800, shock=-1), 1 * MS) == "shock"
+
+
+def test_a_shock_fires_once_while_it_lasts_and_its_end_does_not():
+    trigger = trigger_after_a_run()
+    trigger.ran(CALM._replace(shock=1))
+    assert trigger.check(CALM._replace(shock=1), 0) is None
+    assert trigger.check(CALM, 0) is None
+    assert trigger.check(CALM._replace(shock=-1), 0) == "shock"
+
+
+@pytest.mark.parametrize(("z", "shock"), [(4.9, 0), (5.0, 1), (-5.0, -1)])
+def test_a_shock_is_a_move_of_that_many_deviations(make, z, shock):
+    assert moment_of(make.view(shock_z=z), Phase.OPEN, 5.0).shock == shock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from contextlib import contextmanager
@@ -160,6 +161,172 @@ def test_a_market_that_closes_early_takes_no_orders_but_stays_unresolved(exchang
     with exchange_fault(exchange, kind="close_early"):
         time.sleep(0.3)
     assert (running()["acceptingOrders"], running()["closed"]) == (False, False)
+
+
+def fitting(stream, count, parse=json.loads):
+    """The next `count` price changes, as (number of levels, timestamp) or whatever `parse` makes of a frame."""
+    found = []
+    while len(found) < count:
+        text = stream.recv(timeout=PATIENCE_S)
+        if "price_change" in text:
+            found.append(parse(text))
+    return found
+
+
+def test_a_duplicated_frame_comes_twice(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="duplicate", channel="market", match="price_change", every=2,
+                                                        for_ms=60_000):
+        frames = fitting(stream, 7, str)
+        assert sum(one == other for one, other in itertools.pairwise(frames)) >= 2
+
+
+def test_every_second_frame_is_dropped(exchange):
+    with subscribed(exchange) as one, subscribed(exchange) as other:
+        with exchange_fault(exchange, kind="drop", channel="market", match="price_change", times=1) as fault:
+            heard = fitting(one, 6, str), fitting(other, 6, str)
+            assert fault.strikes == 1
+        assert heard[0] != heard[1] and set(heard[0][:4]) & set(heard[1])
+
+
+def test_reordered_frames_change_places(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="reorder", channel="market", match="price_change", for_ms=60_000):
+        stamps = fitting(stream, 30, lambda text: int(json.loads(text)["timestamp"]))
+        assert any(earlier > later for earlier, later in itertools.pairwise(stamps))
+
+
+def test_a_delayed_stream_is_late_by_the_delay_and_complete(exchange):
+    with subscribed(exchange) as stream:
+        def lateness_ms():
+            return [time.time() * 1000 - int(json.loads(text)["timestamp"]) for text in fitting(stream, 5, str)]
+        assert min(lateness_ms()) < 200
+        with exchange_fault(exchange, kind="delay", channel="market", delay_ms=400):
+            fitting(stream, 20, str)        # those that were offered before it began
+            assert min(lateness_ms()) >= 400
+
+
+def test_a_corrupt_frame_is_no_json_and_the_stream_goes_on(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="corrupt", channel="market", match="price_change"):
+        broken, _ = fitting(stream, 2, str)
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(broken)
+
+
+def test_a_wrong_hash_fits_in_shape_only(exchange):
+    with subscribed(exchange) as one, subscribed(exchange) as other:
+        with exchange_fault(exchange, kind="wrong_hash", channel="market", match="price_change") as fault:
+            changes = [frame["price_changes"][0] for frame in (*fitting(one, 4), *fitting(other, 4))]
+            assert fault.strikes == 1
+        hashes = {}
+        for change in changes:
+            hashes.setdefault(repr({**change, "hash": ""}), set()).add(change["hash"])
+        assert any(len(each) == 2 and len({"".join(sorted(text)) for text in each}) == 1 for each in hashes.values())
+
+
+def test_half_a_frame_ends_the_connection_in_the_middle_of_it(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="half_frame", channel="market"):
+        with pytest.raises(ConnectionClosedError) as cut:
+            drained_until_closed(stream)
+        assert cut.value.rcvd is None
+
+
+def test_a_frame_fault_strikes_only_frames_that_match(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="drop", channel="market", match="no frame says this") as fault:
+        fitting(stream, 3)
+        assert fault.strikes == 0
+
+
+@pytest.mark.parametrize(("kind", "status", "text"), [("unauthorized", 401, '{"error":"Unauthorized/Invalid api key"}'),
+                                                     ("forbidden", 403, "<!DOCTYPE html>")])
+def test_a_client_is_turned_away(exchange, kind, status, text):
+    with exchange_fault(exchange, kind=kind, method="POST"):
+        answer = httpx.post(f"{exchange.rest_url}/order", json={})
+        assert answer.status_code == status and answer.text.startswith(text)
+        assert answer.headers["Content-Type"].startswith("text/html") == (kind == "forbidden")
+        assert httpx.get(f"{exchange.rest_url}/time").status_code == 200
+
+
+def test_a_server_error_may_come_after_the_deed(exchange, client):
+    client.cancel_all()
+    with exchange_fault(exchange, kind="server_error", done=True, path="/order", times=1):
+        with pytest.raises(PolyApiException, match="could not insert order"):
+            client.post_order(signed(client, exchange), OrderType.GTC)
+        assert len(client.get_open_orders()) == 1
+    with exchange_fault(exchange, kind="server_error", done=True, method="DELETE", times=1):
+        with pytest.raises(PolyApiException):
+            client.cancel_all()
+        assert client.get_open_orders() == []
+
+
+def test_a_refused_cancel_leaves_the_order_alive(exchange, client):
+    client.cancel_all()
+    order_id = client.post_order(signed(client, exchange), OrderType.GTC)["orderID"]
+    with exchange_fault(exchange, kind="cancel_refused", reason="try later"):
+        assert client.cancel_orders([order_id]) == {"canceled": [], "not_canceled": {order_id: "try later"}}
+        assert [order["id"] for order in client.get_open_orders()] == [order_id]
+    assert client.cancel_orders([order_id])["canceled"] == [order_id]
+
+
+def test_lagging_reads_show_what_they_showed_first(exchange, client):
+    client.cancel_all()
+    with exchange_fault(exchange, kind="lagging_reads") as fault:
+        assert client.get_open_orders() == []
+        client.post_order(signed(client, exchange), OrderType.GTC)
+        assert client.get_open_orders() == [] and fault.strikes == 1
+    assert len(client.get_open_orders()) == 1
+
+
+def test_empty_reads_hide_what_is_open(exchange, client):
+    client.cancel_all()
+    client.post_order(signed(client, exchange), OrderType.GTC)
+    with exchange_fault(exchange, kind="empty_reads"):
+        assert client.get_open_orders() == []
+    assert len(client.get_open_orders()) == 1
+
+
+def test_a_skewed_clock_refuses_what_was_signed_at_the_right_time(exchange, client):
+    with exchange_fault(exchange, kind="clock_skew", skew_s=-600):
+        assert abs(httpx.get(f"{exchange.rest_url}/time").json() - time.time() + 600) < 5
+        with pytest.raises(PolyApiException):
+            client.get_open_orders()
+    client.get_open_orders()
+
+
+def test_a_tick_change_is_told_with_fresh_books_and_then_valid(exchange):
+    with subscribed(exchange) as stream, exchange_fault(exchange, kind="tick_change", tick="0.005"):
+        kinds = []
+        while kinds.count("tick_size_change") < 2 or kinds[-1] != "book":
+            frame = json.loads(stream.recv(timeout=PATIENCE_S))
+            kinds.append(frame["event_type"])
+        assert frame["tick_size"] == "0.005"
+        assert httpx.get(f"{exchange.rest_url}/tick-size", params={"token_id": frame["asset_id"]}).json() == {"minimum_tick_size": 0.005}
+
+
+def test_an_expired_heartbeat_cancels_what_its_key_has_open(exchange, client):
+    client.cancel_all()
+    client.post_heartbeat("")
+    client.post_order(signed(client, exchange), OrderType.GTC)
+    with exchange_fault(exchange, kind="heartbeat_expiry") as fault:
+        wait_for(lambda: fault.strikes == 1 and client.get_open_orders() == [])
+
+
+def test_a_fault_may_begin_later(exchange):
+    with exchange_fault(exchange, kind="server_error", path="/time", after_ms=300, times=1) as fault:
+        assert httpx.get(f"{exchange.rest_url}/time").status_code == 200 and fault.row()["on"] is False
+        wait_for(lambda: httpx.get(f"{exchange.rest_url}/time").status_code == 500)
+
+
+def test_faults_come_from_a_file(tmp_path):
+    script = tmp_path / "faults.json"
+    script.write_text('[{"kind": "server_error", "path": "/time"}]')
+    with running_exchange(speed=60, faults=script) as exchange:
+        assert httpx.get(f"{exchange.rest_url}/time").status_code == 500
+
+
+def wait_for(happened):
+    end_s = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
 
 
 def test_nonsense_is_refused_with_what_would_be_right(exchange):

@@ -27,11 +27,17 @@ def check_terms(new: NewOrder, market: Market, now_ms: int) -> None:
         if new.size_micro < market.spec.min_size_micro:
             raise Refusal(f"Size ({size_to_wire(new.size_micro)}) lower than the minimum: {size_to_wire(market.spec.min_size_micro)}")
         if new.size_micro % SIZE_STEP_MICRO:
-            raise Refusal(refusal.WRONG_PRECISION)
+            raise Refusal(refusal.wrong_precision(new.side, *_decimals(new, market.spec.tick_bp)))
     elif new.post_only:
         raise Refusal("invalid post-only order: only GTC and GTD orders can be post-only")
     if new.order_type is OrderType.GTD and (new.expires_ms or 0) < now_ms + GTD_LEAST_MS:
         raise Refusal(refusal.INVALID_EXPIRATION)
+
+
+def _decimals(new: NewOrder, tick_bp: int) -> tuple[int, int]:
+    """Most decimals of what the maker gives and of what it takes: shares have two, dollars two more than the price."""
+    dollars = len(price_to_wire(tick_bp)) - len("0.") + 2
+    return (dollars, 2) if new.side is Side.BUY else (2, dollars)
 
 
 def _check_price(price_bp: int, tick_bp: int) -> None:
@@ -47,7 +53,7 @@ def check_book(new: NewOrder, market: Market, fills: Sequence[Fill]) -> None:
         raise Refusal(refusal.FOK_KILLED, orderID=new.order_id)
     if new.order_type is OrderType.FAK and not fills:
         raise Refusal(refusal.FAK_KILLED, orderID=new.order_id)
-    spent_micro = notional_micro(new.price_bp, new.size_micro)
+    spent_micro = new.spend_micro or notional_micro(new.price_bp, new.size_micro)
     if fills and new.side is Side.BUY and spent_micro < LEAST_TAKE_MICRO:
         raise Refusal(f"invalid amount for a marketable BUY order (${size_to_wire(spent_micro)}), min size: $1")
 

@@ -7,16 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from trader.exchange.orders import Order, Side
-
-
-class Match(NamedTuple):
-    """A resting order and how much of it an incoming order would take."""
-
-    maker: Order
-    size_micro: int
 
 
 class Level:
@@ -87,23 +79,16 @@ class Book:
 
     def crosses(self, side: Side, limit_bp: int) -> bool:
         """Would an order of this book side and YES limit trade at once?"""
-        best_bp = self.half(Side.SELL if side is Side.BUY else Side.BUY).best_bp()
+        best_bp = self.half(side.other).best_bp()
         return best_bp is not None and _reaches(side, limit_bp, best_bp)
 
-    def matches(self, side: Side, limit_bp: int, size_micro: int) -> list[Match]:
-        """Whom an incoming order would meet, in price-time order. Changes nothing."""
-        found: list[Match] = []
-        opposite = self.half(Side.SELL if side is Side.BUY else Side.BUY)
+    def met_by(self, side: Side, limit_bp: int) -> Iterator[Order]:
+        """Whom an incoming order could trade with, in price-time order."""
+        opposite = self.half(side.other)
         for price_bp in opposite.best_first():
-            if not size_micro or not _reaches(side, limit_bp, price_bp):
+            if not _reaches(side, limit_bp, price_bp):
                 break
-            for maker in opposite.levels[price_bp].orders.values():
-                take_micro = min(size_micro, maker.open_micro)
-                found.append(Match(maker, take_micro))
-                size_micro -= take_micro
-                if not size_micro:
-                    break
-        return found
+            yield from opposite.levels[price_bp].orders.values()
 
 
 def _reaches(side: Side, limit_bp: int, price_bp: int) -> bool:

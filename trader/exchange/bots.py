@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import random
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -19,7 +20,6 @@ from trader.exchange.venue import Venue
 from trader.model.units import BP_PER_CENT, BP_PER_DOLLAR, MICRO, complement_bp, floor_to_tick
 
 BOT_CASH_MICRO = 1_000_000_000 * MICRO      # deep pockets: a bot must never be what is missing
-_LOWEST_BP, _HIGHEST_BP = 2 * BP_PER_CENT, BP_PER_DOLLAR - 2 * BP_PER_CENT
 _ADDRESS = "0x" + "0" * 40
 
 
@@ -51,8 +51,10 @@ class Maker:
     def _requote(self, market: Quotable) -> None:
         quotes = self._quotes[market.spec.condition_id]
         error_bp = self._rng.gauss(0.0, self._settings.opinion_cents * BP_PER_CENT) if market.running else 0.0
-        wanted = self._wanted(market.fair_bp + error_bp)
-        stale = [slot for slot, (_, price_bp) in quotes.items() if self._out_of_place(price_bp, wanted.get(slot))]
+        closeness = _closeness(market)
+        wanted = self._wanted(market.fair_bp + error_bp, market.spec.tick_bp, closeness)
+        tolerance_bp = self._settings.tolerance_cents * BP_PER_CENT * closeness
+        stale = [slot for slot, (_, price_bp) in quotes.items() if slot not in wanted or abs(price_bp - wanted[slot]) > tolerance_bp]
         if stale:
             self._venue.cancel(self._settings.name, [quotes.pop(slot)[0] for slot in stale])
         held = self._venue.open_order_ids(self._settings.name, market.spec.condition_id)
@@ -60,19 +62,17 @@ class Maker:
             if slot not in quotes or quotes[slot][0] not in held:
                 quotes[slot] = (self._bid(market.spec, slot[0], price_bp), price_bp)
 
-    def _wanted(self, fair_bp: float) -> dict[tuple[Outcome, int], int]:
-        """Price of each (token, level); levels that would leave the book's range are left out."""
+    def _wanted(self, fair_bp: float, tick_bp: int, closeness: float) -> dict[tuple[Outcome, int], int]:
+        """Price of each (token, level). A bid that would fall below the book's range stands at its end, and the last does."""
         wanted = {}
-        for level in range(self._settings.levels):
-            away_bp = (self._settings.half_spread_cents + level * self._settings.spacing_cents) * BP_PER_CENT
-            for outcome, centre_bp in ((Outcome.YES, fair_bp), (Outcome.NO, BP_PER_DOLLAR - fair_bp)):
-                price_bp = floor_to_tick(int(centre_bp - away_bp), BP_PER_CENT)
-                if _LOWEST_BP <= price_bp <= _HIGHEST_BP:
-                    wanted[outcome, level] = int(price_bp)
+        for outcome, centre_bp in ((Outcome.YES, fair_bp), (Outcome.NO, BP_PER_DOLLAR - fair_bp)):
+            for level in range(self._settings.levels):
+                away_bp = (self._settings.half_spread_cents + level * self._settings.spacing_cents) * BP_PER_CENT * closeness
+                price_bp = floor_to_tick(int(centre_bp - away_bp), tick_bp)
+                wanted[outcome, level] = min(max(int(price_bp), tick_bp), BP_PER_DOLLAR - tick_bp)
+                if price_bp <= tick_bp:
+                    break
         return wanted
-
-    def _out_of_place(self, price_bp: int, wanted_bp: int | None) -> bool:
-        return wanted_bp is None or abs(price_bp - wanted_bp) > self._settings.tolerance_cents * BP_PER_CENT
 
     def _bid(self, spec: MarketSpec, outcome: Outcome, price_bp: int) -> str:
         """The id of the new order. One that is refused is not held at the next look, and is tried again then."""
@@ -80,6 +80,14 @@ class Maker:
         new = _order(next(self._numbers), self._settings.name, spec, outcome, Side.BUY, price_bp, size_micro)._replace(post_only=True)
         _place(self._venue, new)
         return new.order_id
+
+
+def _closeness(market: Quotable) -> float:
+    """Once the tick is fine, makers come as much closer as the price can still move less."""
+    if market.spec.tick_bp >= BP_PER_CENT:
+        return 1.0
+    probability = min(max(market.fair_bp / BP_PER_DOLLAR, 0.001), 0.999)
+    return 2 * math.sqrt(probability * (1 - probability))
 
 
 class Taker:
@@ -103,8 +111,8 @@ class Taker:
     def _take(self, spec: MarketSpec, outcome: Outcome, fair_bp: float) -> None:
         """Wants more of `outcome`: buys it, or sells the complement where it holds some."""
         worst_bp = fair_bp + (self._settings.reach_cents - self._settings.edge_cents) * BP_PER_CENT
-        limit_bp = min(floor_to_tick(int(worst_bp), BP_PER_CENT), BP_PER_DOLLAR - BP_PER_CENT)
-        if limit_bp < BP_PER_CENT:
+        limit_bp = min(floor_to_tick(int(worst_bp), spec.tick_bp), BP_PER_DOLLAR - spec.tick_bp)
+        if limit_bp < spec.tick_bp:
             return
         size_micro = self._rng.randint(*self._settings.size) * MICRO
         held_micro = self._venue.free_tokens_micro(self._settings.name, spec.condition_id, outcome.other)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NamedTuple
 
+from trader.exchange.rate_limits import TIERS, Mode
+
 SLOWEST_SETTLE_MS = 36_000      # the live venue takes 10 to 50 s
 SETTLE_MS_TIMES_SPEED = 72_000  # 1 s at the speed of the example, and in proportion
 
@@ -19,10 +21,19 @@ class Options(NamedTuple):
     settle_ms: int | None = None    # None: scaled by speed
     protocol: str = "v1"
     state: str = ""                 # a file; "" keeps nothing
+    faults: str = ""                # a file with faults to begin with
+    taker_delay_ms: int = 0
+    rate_limits: str = "warn"
+    tier: str = "standard"
+    tls: str = ""                   # where the authority's certificate is written; "" serves plain
 
     def settle_delay_ms(self) -> int:
         """From MATCHED to MINED, and again to CONFIRMED."""
         return min(SLOWEST_SETTLE_MS, round(SETTLE_MS_TIMES_SPEED / self.speed)) if self.settle_ms is None else self.settle_ms
+
+    def plain_port(self, port: int) -> int:
+        """Where a server itself listens: behind the TLS door it takes any port."""
+        return 0 if self.tls else port
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +50,13 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--protocol", choices=("v1", "v2"), default="v1", help="v2: position ids and EIP-712 domain 3")
     options.add_argument("--state", default="", metavar="FILE",
                         help="survive a kill: go on from this file, and write to it before every answer")
+    options.add_argument("--faults", default="", metavar="FILE", help="faults on order from the start: a JSON array, see docs/exchange.md")
+    options.add_argument("--taker-delay-ms", type=int, default=0, help="hold orders that would trade at once; the live venue: 150-250")
+    options.add_argument("--rate-limits", choices=tuple(Mode), default=Mode.WARN,
+                         help="a signer's token buckets: warn answers with headers only, enforce also with 429")
+    options.add_argument("--tier", choices=tuple(TIERS), default="standard", help="of the rate limits, for every signer")
+    options.add_argument("--tls", nargs="?", const="exchange-ca.pem", default="", metavar="FILE",
+                         help="HTTPS and WSS; the certificate to trust is made anew and written here (exchange-ca.pem)")
     options.add_argument("--parent-pipe", action="store_true", help="exit when stdin ends: for a child of the desk")
     options.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
     return options

@@ -69,6 +69,21 @@ class KeyRing:
                 raise Refusal("Could not derive api key!")
         return api_key
 
+    def delete(self, api_key: ApiKey) -> None:
+        """Its secret opens nothing from now on, until the wallet makes the same key again."""
+        with self._lock:
+            self._drop(api_key.key)
+            self._record("no_key", api_key.key)
+
+    def forget(self, key: str) -> None:
+        """A key that was deleted in a former life."""
+        with self._lock:
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        self._keys.pop(key, None)
+        self._made.pop(key, None)
+
     def of_address(self, address: str) -> list[str]:
         with self._lock:
             return [each.key for each in self._keys.values() if each.address == address]

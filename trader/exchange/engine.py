@@ -12,9 +12,9 @@ from itertools import groupby
 
 from trader.exchange import admission, refusal
 from trader.exchange.accounts import Ledger
-from trader.exchange.events import BookChanged, Event, LevelChange, OrderChange, OrderChanged, TradeChanged
-from trader.exchange.fills import Fill, collateral_change_micro, priced
-from trader.exchange.market import Market
+from trader.exchange.events import BookChanged, Event, LevelChange, MarketClosed, OrderChange, OrderChanged, TickChanged, TradeChanged
+from trader.exchange.fills import Fill, collateral_change_micro, fills_of, sized
+from trader.exchange.market import FINE_TICK_BP, Market
 from trader.exchange.orders import (
     MarketSpec,
     NewOrder,
@@ -30,20 +30,24 @@ from trader.exchange.orders import (
 from trader.exchange.records import Records
 from trader.exchange.refusal import Refusal
 from trader.exchange.settlement import Movement, Settlement, Swap
-from trader.exchange.trades import Stamp, new_trade, swaps_of
+from trader.exchange.taker_delay import TakerDelay
+from trader.exchange.trades import Stamp, Stamper, new_trade, swaps_of
 from trader.model.units import notional_micro
+
+_KILLED = {refusal.FOK_KILLED: OrderStatus.FOK_KILLED, refusal.NOT_ENOUGH: OrderStatus.NOT_ENOUGH}
 
 
 class Engine:
     """Price-time priority; a fill happens at the maker's limit; both outcomes share one book."""
 
-    def __init__(self, *, settle_ms: int, new_trade_id: Callable[[], str]) -> None:
+    def __init__(self, *, settle_ms: int, new_trade_id: Callable[[], str], taker_delay_ms: int = 0) -> None:
         self.ledger = Ledger()
         self.markets: dict[str, Market] = {}
         self.open_orders: defaultdict[str, dict[str, Order]] = defaultdict(dict)    # by account, then by order id
         self.records = Records()
         self.events: list[Event] = []
         self.settlement = Settlement(self.ledger, settle_ms)
+        self.delay = TakerDelay(taker_delay_ms)
         self._new_trade_id = new_trade_id
 
     def list_market(self, spec: MarketSpec, now_ms: int) -> Market:
@@ -52,22 +56,19 @@ class Engine:
 
     # orders ----------------------------------------------------------------------------------------------------------
 
-    def place(self, new: NewOrder, now_ms: int, stamp: Callable[[NewOrder, list[Fill]], Stamp] | None = None) -> Placed:
+    def place(self, new: NewOrder, now_ms: int, stamp: Stamper | None = None) -> Placed:
         """Matches and rests `new`, or raises Refusal and changes nothing. `stamp` is asked once a trade."""
         market = self._admit(new, now_ms)
-        matches = market.book.matches(book_side(new.outcome, new.side), yes_bp(new.outcome, new.price_bp), new.size_micro)
-        fills = priced(new, matches)
-        account = self.ledger.accounts[new.account_id]
-        admission.check_book(new, market, fills)
-        admission.check_funds(new, account, fills)
-        order = Order(new, now_ms)
+        new, fills = self._met(new, market)
+        order, account = Order(new, now_ms), self.ledger.accounts[new.account_id]
         account.placed += 1
         self.records.orders[new.order_id] = order
+        held = bool(fills and self.delay.delay_ms and not account.internal)     # the population's orders are late by nature
+        if held:
+            self._hold(order)
         self._tell(order, OrderChange.PLACEMENT, now_ms)
-        trades = self._execute(order, market, fills, now_ms, stamp or self._stamp)
-        self._rest_or_finish(order, market, now_ms)
-        self._tell_book(order, market, trades, fills, now_ms)
-        return Placed(order.state(), tuple(trades))
+        trades = () if held else self._enter(order, market, fills, now_ms, stamp)
+        return Placed(order.state(), trades)
 
     def cancel(self, account_id: str, order_ids: Iterable[str], now_ms: int) -> tuple[list[str], dict[str, str]]:
         """(cancelled, {not cancelled: why})."""
@@ -85,15 +86,16 @@ class Engine:
     def finish(self, order: Order, status: OrderStatus, now_ms: int) -> None:
         """Takes an open order off the book for any reason but a fill."""
         market = self.markets[order.new.condition_id]
-        self._reserve(order, -1)
         market.book.shrink(order, order.open_micro)
-        order.status = status
-        self._close(order)
-        self._tell(order, OrderChange.CANCELLATION, now_ms)
+        self._reserve(order, -1)
+        self._kill(order, status, now_ms)
         self._tell_level(order, market, now_ms)
 
-    def advance(self, now_ms: int) -> bool:
-        """Settles what is due and expires GTD orders. False when nothing was."""
+    def advance(self, now_ms: int, stamp: Stamper | None = None) -> bool:
+        """Lets go held orders, settles what is due and expires GTD orders. False when nothing was."""
+        released = self.delay.due(now_ms)
+        for order in released:
+            self._release(order, now_ms, stamp)
         moved = self.settlement.advance(now_ms)
         for trade in moved:
             self._record(trade)
@@ -103,15 +105,24 @@ class Engine:
         dead = self._open(lambda order: (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms)
         for order in dead:
             self.finish(order, OrderStatus.EXPIRED, now_ms)
-        return bool(moved or dead)
+        return bool(released or moved or dead)
 
     # markets ---------------------------------------------------------------------------------------------------------
 
     def close_market(self, condition_id: str, now_ms: int) -> None:
         """Trading stops; whatever is still open is cancelled."""
-        self.markets[condition_id].accepting = False
+        market = self.markets[condition_id]
+        market.accepting = False
         for order in self._open(lambda order: order.new.condition_id == condition_id):
             self.finish(order, OrderStatus.RESOLVED, now_ms)
+        for order in self.delay.drop(condition_id):
+            self._reserve(order, -1)
+            self._kill(order, OrderStatus.RESOLVED, now_ms)
+        self.events.append(MarketClosed(market.spec, now_ms))
+
+    def change_tick(self, market: Market, tick_bp: int, now_ms: int) -> None:
+        old_bp, market.spec, market.changed_ms = market.spec.tick_bp, market.spec._replace(tick_bp=tick_bp), now_ms
+        self.events.append(TickChanged(market.spec, old_bp, now_ms))
 
     def resolve_market(self, condition_id: str, winner: Outcome) -> None:
         self.markets[condition_id].winner = winner
@@ -128,6 +139,9 @@ class Engine:
     def restore(self, order: Order) -> None:
         """Puts back an order of a former life, finished or open; in the order of placement, which is time priority."""
         self.records.orders[order.new.order_id] = order
+        if order.status is OrderStatus.DELAYED:
+            self._hold(order)
+            return
         if order.status is not OrderStatus.LIVE:
             self.records.finished(order, keep=True)
             return
@@ -146,11 +160,42 @@ class Engine:
         admission.check_terms(new, market, now_ms)
         return market
 
+    def _met(self, new: NewOrder, market: Market) -> tuple[NewOrder, list[Fill]]:
+        """The order with its size, and what it would trade now; Refusal where that breaks a rule."""
+        fills = fills_of(new, market.book.met_by(book_side(new.outcome, new.side), yes_bp(new.outcome, new.price_bp)))
+        new = sized(new, fills)
+        admission.check_book(new, market, fills)
+        admission.check_funds(new, self.ledger.accounts[new.account_id], fills)
+        return new, fills
+
+    def _hold(self, order: Order) -> None:
+        order.status = OrderStatus.DELAYED
+        self._reserve(order, +1)
+        self.delay.hold(order)
+
+    def _release(self, order: Order, now_ms: int, stamp: Stamper | None) -> None:
+        """The delay is over: the order meets the book as it is now, rests, or is killed for what would have refused it."""
+        market = self.markets[order.new.condition_id]
+        self._reserve(order, -1)
+        try:
+            order.new, fills = self._met(order.new, market)
+        except Refusal as refused:
+            self._kill(order, _KILLED.get(str(refused), OrderStatus.CANCELED), now_ms)
+            return
+        order.status = OrderStatus.LIVE
+        if not self._enter(order, market, fills, now_ms, stamp):
+            self._tell(order, OrderChange.UPDATE, now_ms)
+
+    def _enter(self, order: Order, market: Market, fills: list[Fill], now_ms: int, stamp: Stamper | None) -> tuple[Trade, ...]:
+        trades = self._execute(order, market, fills, now_ms, stamp or self._stamp)
+        self._rest_or_finish(order, market, now_ms)
+        self._tell_book(order, market, trades, fills, now_ms)
+        return tuple(trades)
+
     def _stamp(self, taker: NewOrder, fills: list[Fill]) -> Stamp:
         return Stamp(self._new_trade_id())
 
-    def _execute(self, taker: Order, market: Market, fills: list[Fill], now_ms: int,
-                 stamp: Callable[[NewOrder, list[Fill]], Stamp]) -> list[Trade]:
+    def _execute(self, taker: Order, market: Market, fills: list[Fill], now_ms: int, stamp: Stamper) -> list[Trade]:
         """One trade for each price level that the taker reaches."""
         trades = []
         for price_bp, group in groupby(fills, key=lambda fill: fill.price_bp):
@@ -178,7 +223,7 @@ class Engine:
         if not taker.open_micro:
             taker.status = OrderStatus.MATCHED
         self.ledger.accounts[taker.new.account_id].fills += 1
-        market.last_trade_bp = yes_bp(taker.new.outcome, trade.price_bp)
+        market.last_trade_bp, market.last_trade_side = yes_bp(taker.new.outcome, trade.price_bp), taker.book_side
 
     def _matched(self, maker: Order, market: Market, size_micro: int, trade_id: str) -> None:
         market.book.shrink(maker, size_micro)
@@ -199,15 +244,18 @@ class Engine:
             self.open_orders[new.account_id][new.order_id] = order
             self._reserve(order, +1)
         else:
-            order.status = OrderStatus.CANCELED
-            self._close(order)
-            self._tell(order, OrderChange.CANCELLATION, now_ms)
+            self._kill(order, OrderStatus.CANCELED, now_ms)
+
+    def _kill(self, order: Order, status: OrderStatus, now_ms: int) -> None:
+        order.status = status
+        self._close(order)
+        self._tell(order, OrderChange.CANCELLATION, now_ms)
 
     def _reserve(self, order: Order, sign: int) -> None:
         """Reserves (+1) or frees (-1) what the open part of `order` may cost. Always called in pairs around a change of size."""
         account, new = self.ledger.accounts[order.new.account_id], order.new
         if new.side is Side.BUY:
-            account.reserved_cash_micro += sign * notional_micro(new.price_bp, order.open_micro)
+            account.reserved_cash_micro += sign * (new.spend_micro or notional_micro(new.price_bp, order.open_micro))
         else:
             account.reserved_tokens_micro[new.condition_id, new.outcome] += sign * order.open_micro
 
@@ -218,8 +266,10 @@ class Engine:
 
     def _why_not_cancelled(self, account_id: str, order_id: str) -> str:
         order = self.records.orders.get(order_id)
-        matched = order is not None and order.new.account_id == account_id and order.status is OrderStatus.MATCHED
-        return "the order is already matched" if matched else refusal.NOT_CANCELLABLE
+        if order is None or order.new.account_id != account_id:
+            return refusal.NOT_CANCELLABLE
+        return {OrderStatus.MATCHED: "the order is already matched", OrderStatus.DELAYED: refusal.HELD_BACK}.get(
+            order.status, refusal.NOT_CANCELLABLE)
 
     # telling ---------------------------------------------------------------------------------------------------------
 
@@ -247,3 +297,5 @@ class Engine:
         if levels:
             market.changed_ms = now_ms
             self.events.append(BookChanged(market.spec, levels, trades, now_ms))
+            if market.outgrows_its_tick():
+                self.change_tick(market, FINE_TICK_BP, now_ms)

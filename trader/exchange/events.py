@@ -26,6 +26,14 @@ class BookChanged(NamedTuple):
     at_ms: int
 
 
+class TickChanged(NamedTuple):
+    """`spec` has the new tick already. Orders that rest keep their prices."""
+
+    spec: MarketSpec
+    old_tick_bp: int
+    at_ms: int
+
+
 class BookRestored(NamedTuple):
     """A whole book at once: one of a former life, after a restart."""
 
@@ -57,10 +65,17 @@ class MarketListed(NamedTuple):
     at_ms: int
 
 
+class MarketClosed(NamedTuple):
+    """Trading stopped, for whatever reason; its orders are cancelled before this is said."""
+
+    spec: MarketSpec
+    at_ms: int
+
+
 class MarketResolved(NamedTuple):
     spec: MarketSpec
     winner: int
     at_ms: int
 
 
-Event = BookChanged | BookRestored | OrderChanged | TradeChanged | MarketListed | MarketResolved
+Event = BookChanged | TickChanged | BookRestored | OrderChanged | TradeChanged | MarketListed | MarketClosed | MarketResolved

@@ -23,7 +23,7 @@ from waitress.wasyncore import close_all
 from trader.exchange.credentials import ApiKey, KeyRing, verify_l1
 from trader.exchange.faults import FaultBoard
 from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
-from trader.exchange.rest_faults import answer_is_lost, before_answer
+from trader.exchange.rest_faults import RestFaults
 from trader.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,13 @@ class Request(NamedTuple):
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
             raise Refusal(INVALID_PAYLOAD) from None
+
+
+class Answer(NamedTuple):
+    """For handlers whose answer has headers of its own."""
+
+    body: Any
+    headers: Mapping[str, str]
 
 
 Handler = Callable[[Request], Any]
@@ -69,28 +76,28 @@ class Application:
     """The WSGI callable. Stateless but for its table, so every worker may run it at once."""
 
     def __init__(self, routes: Routes, faults: FaultBoard | None = None) -> None:
-        self._routes, self._faults = routes, faults
+        self._routes, self._faults = routes, RestFaults(faults) if faults else None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = _request(environ)
         status, answer, extra = self._answer(request)
-        if self._faults and answer_is_lost(self._faults, request.method, request.path):
+        if self._faults and self._faults.answer_is_lost(request):
             raise ConnectionAbortedError("fault on order: the answer is lost")     # waitress closes without a word on an OSError
         body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *extra.items()]
-        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **extra}
+        start_response(f"{status} {HTTPStatus(status).phrase}", [*headers.items()])
         return [body]
 
     def answer(self, request: Request) -> tuple[int, Any]:
         """(status, body) of one request; tests call this without a server."""
         return self._answer(request)[:2]
 
-    def _answer(self, request: Request) -> tuple[int, Any, dict[str, str]]:
+    def _answer(self, request: Request) -> tuple[int, Any, Mapping[str, str]]:
         handler, argument = self._find(request.method, request.path)
         try:
-            if self._faults:
-                before_answer(self._faults, request.method, request.path, request.body)
-            return 200, handler(request._replace(argument=argument)), {}
+            asked = request._replace(argument=argument)
+            answer = self._faults.answer(asked, handler) if self._faults else handler(asked)
+            return 200, *(answer if isinstance(answer, Answer) else (answer, {}))
         except Refusal as refused:
             return refused.status, refused.body, refused.headers
         except Exception:
@@ -128,7 +135,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 
 class RestServer:
-    def __init__(self, host: str, port: int, application: Application) -> None:
+    def __init__(self, host: str, port: int, application: Callable[..., Iterable[bytes]]) -> None:
         self._server: TcpWSGIServer = create_server(application, host=host, port=port, threads=WORKERS, ident=None,
                                                    log_socket_errors=False)
         self._server.channel_class = _Channel

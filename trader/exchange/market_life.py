@@ -17,8 +17,9 @@ from trader.exchange.bots import Crowd, Quotable
 from trader.exchange.btc_path import BtcPath, up_probability
 from trader.exchange.candles import Candle, opened
 from trader.exchange.events import MarketListed, MarketResolved
-from trader.exchange.faults import FaultBoard, Kind
-from trader.exchange.orders import Outcome
+from trader.exchange.fault_kinds import TICKS_BP, Kind
+from trader.exchange.faults import FaultBoard
+from trader.exchange.orders import MarketSpec, Outcome
 from trader.exchange.population import Population
 from trader.exchange.publisher import Letter
 from trader.exchange.state_file import Row
@@ -109,12 +110,19 @@ class MarketLife:
     def step(self) -> None:
         now_ms = self._clock.wall_ms()
         self._take_missed_steps(now_ms)
-        if self._faults.strike("life", Kind.CLOSE_EARLY):
-            self._venue.close_market(self._windows[len(self._winners)].spec.condition_id)
+        self._obey_faults(self._windows[len(self._winners)].spec.condition_id)
         self._publish_price(now_ms)
         self._venue.run_deadlines()
         self._crowd.step(self._quotable(now_ms), now_ms)
         self._each_step()
+
+    def _obey_faults(self, running: str) -> None:
+        if self._faults.strike("life", Kind.CLOSE_EARLY):
+            self._venue.close_market(running)
+        if fault := self._faults.strike("life", Kind.TICK_CHANGE):
+            self._venue.change_tick(running, TICKS_BP[fault.with_["tick"]])
+        if self._faults.strike("life", Kind.HEARTBEAT_EXPIRY):
+            self._venue.expire_heartbeats()
 
     def _take_missed_steps(self, now_ms: int) -> None:
         due_steps = (now_ms - self._origin_ms) // self._settings.step_ms
@@ -181,5 +189,9 @@ class MarketLife:
         seconds_left = (candle.closes_ms - now_ms) / 1000
         up = up_probability(self._path.price_cents, candle.open_cents, seconds_left, self._path.volatility_per_sqrt_s)
         ahead = self._windows[index + 1:index + 1 + _QUOTED_AHEAD]
-        running = Quotable(self._windows[index].spec, up * BP_PER_DOLLAR, running=True)
-        return [running, *(Quotable(each.spec, BP_PER_DOLLAR / 2, running=False) for each in ahead)]
+        running = Quotable(self._terms(self._windows[index]), up * BP_PER_DOLLAR, running=True)
+        return [running, *(Quotable(self._terms(each), BP_PER_DOLLAR / 2, running=False) for each in ahead)]
+
+    def _terms(self, window: Window) -> MarketSpec:
+        """With the tick of this moment."""
+        return self._venue.spec_of_token(window.spec.token_ids[0])

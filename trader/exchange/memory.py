@@ -15,10 +15,10 @@ from trader.exchange.accounts import Account
 from trader.exchange.credentials import KeyRing
 from trader.exchange.engine import Engine
 from trader.exchange.heartbeats import Heartbeats
-from trader.exchange.orders import Fate, OrderState, Outcome, Trade
+from trader.exchange.orders import Fate, OrderState, Outcome, Side, Trade
 from trader.exchange.settlement import Movement
 from trader.exchange.state_file import Row
-from trader.exchange.trades import Stamp
+from trader.exchange.trades import Stamp, Stamper
 from trader.exchange.windows import Series
 
 
@@ -58,7 +58,8 @@ def capture(memory: Memory) -> Capture:
     engine = memory.engine
     markets = enumerate(engine.markets.values())        # listed in order of their number, and never forgotten
     small: list[Row] = [["market", number, each.listed_ms, each.accepting, each.winner, each.last_trade_bp, each.changed_ms,
-                         engine.ledger.locked_micro.get(each.spec.condition_id, 0)] for number, each in markets]
+                         engine.ledger.locked_micro.get(each.spec.condition_id, 0), each.spec.tick_bp,
+                         each.last_trade_side] for number, each in markets]
     small += [["holds", *_account_row(account)] for account in engine.ledger.accounts.values()]
     small.append(["fees", engine.ledger.fees_micro])
     small += [["key", *made] for made in memory.keys.made()]
@@ -86,11 +87,12 @@ def _account_row(account: Account) -> Row:
 
 
 def _market(memory: Memory, number: int, listed_ms: int, accepting: bool, winner: int | None, last_trade_bp: int | None, changed_ms: int,
-            locked_micro: int) -> None:
-    spec = memory.series.window(number, listed_ms).spec
+            locked_micro: int, tick_bp: int, last_trade_side: str | None) -> None:
+    spec = memory.series.window(number, listed_ms).spec._replace(tick_bp=tick_bp)
     market = memory.engine.list_market(spec, listed_ms)
     market.accepting, market.last_trade_bp, market.changed_ms = accepting, last_trade_bp, changed_ms
     market.winner = None if winner is None else Outcome(winner)
+    market.last_trade_side = None if last_trade_side is None else Side(last_trade_side)
     memory.engine.ledger.locked_micro[spec.condition_id] = locked_micro
 
 
@@ -135,20 +137,29 @@ def _open(memory: Memory, account_id: str, internal: bool, cash_micro: int) -> N
 
 
 def _place(memory: Memory, now_ms: int, new: Row, stamps: list[Row]) -> None:
+    memory.engine.place(rows.new_order(new, memory.engine.markets), now_ms, _given(stamps))
+
+
+def _given(stamps: list[Row]) -> Stamper:
+    """The same stamps again, in the same order."""
     given = (Stamp(trade_id, Fate(fate)) for trade_id, fate in stamps)
-    memory.engine.place(rows.new_order(new, memory.engine.markets), now_ms, lambda *_: next(given))
+    return lambda *_: next(given)
 
 
 def _cancel(memory: Memory, now_ms: int, account_id: str, order_ids: list[str]) -> None:
     memory.engine.cancel(account_id, order_ids, now_ms)
 
 
-def _advance(memory: Memory, now_ms: int) -> None:
-    memory.engine.advance(now_ms)
+def _advance(memory: Memory, now_ms: int, stamps: list[Row]) -> None:
+    memory.engine.advance(now_ms, _given(stamps))
 
 
 def _close(memory: Memory, now_ms: int, condition_id: str) -> None:
     memory.engine.close_market(condition_id, now_ms)
+
+
+def _tick(memory: Memory, now_ms: int, condition_id: str, tick_bp: int) -> None:
+    memory.engine.change_tick(memory.engine.markets[condition_id], tick_bp, now_ms)
 
 
 def _resolve(memory: Memory, condition_id: str, winner: int) -> None:
@@ -157,6 +168,10 @@ def _resolve(memory: Memory, condition_id: str, winner: int) -> None:
 
 def _key(memory: Memory, address: str, nonce: int) -> None:
     memory.keys.restore(address, nonce)
+
+
+def _no_key(memory: Memory, key: str) -> None:
+    memory.keys.forget(key)
 
 
 def _wallet(memory: Memory, wallet: str, eoa: str) -> None:
@@ -174,5 +189,5 @@ def _silent(memory: Memory, api_key: str) -> None:
 _APPLY: dict[str, Callable[..., None]] = {
     "market": _market, "holds": _holds, "fees": _fees, "order": _order, "trade": _trade, "moving": _moving, "mined": _mined,
     "list": _list, "open": _open, "place": _place, "cancel": _cancel, "advance": _advance, "close": _close, "resolve": _resolve,
-    "key": _key, "wallet": _wallet, "beat": _beat, "silent": _silent,
+    "tick": _tick, "key": _key, "no_key": _no_key, "wallet": _wallet, "beat": _beat, "silent": _silent,
 }

@@ -15,9 +15,11 @@ from trader.exchange.orders import MarketSpec, NewOrder, OrderType, Side
 from trader.exchange.refusal import Refusal
 from trader.exchange.signatures import POLY_1271, SignedOrder, order_domain, order_hash, order_signer
 from trader.exchange.venue import Venue
-from trader.model.units import BP_PER_DOLLAR
+from trader.model.units import BP_PER_DOLLAR, MICRO, notional_micro, price_to_wire, size_to_wire
 
 EOA = 0
+DOLLAR_STEP_MICRO = MICRO // 100            # of a market BUY
+MARKET_SHARE_STEP_MICRO = MICRO // 10_000
 _V1_FIELDS = {"nonce", "feeRateBps", "taker"}
 _SIGNATURE_TYPES = range(4)
 _UINT256 = 2**256
@@ -39,11 +41,12 @@ def read_order(payload: Any, api_key: ApiKey, venue: Venue) -> NewOrder:
         raise Refusal("the order owner has to be the owner of the API KEY")
     domain = order_domain(spec.version, neg_risk=spec.neg_risk)
     _check_signature(signed, domain, api_key, venue)
-    price_bp, size_micro = _price_and_size(signed, order_type)
+    market_buy = not signed.side and not order_type.may_rest
+    price_bp, size_micro = _market_buy(signed) if market_buy else _price_and_size(signed, order_type, spec.tick_bp)
     return NewOrder(
         order_hash(signed, domain), api_key.address, api_key.key, to_checksum_address(signed.maker), spec,
         spec.outcome_of(str(signed.token_id)), Side.SELL if signed.side else Side.BUY, price_bp, size_micro, order_type,
-        payload.get("postOnly") is True, expires_s * 1000 or None,
+        payload.get("postOnly") is True, expires_s * 1000 or None, signed.maker_amount if market_buy else 0,
     )
 
 
@@ -93,15 +96,26 @@ def _check_signature(signed: SignedOrder, domain: bytes, api_key: ApiKey, venue:
         raise Refusal(refusal.INVALID_SIGNATURE)
 
 
-def _price_and_size(signed: SignedOrder, order_type: OrderType) -> tuple[int, int]:
-    """Dollars over shares. Resting orders must hit the price exactly; market orders carry rounded amounts, nearest counts.
+def _market_buy(signed: SignedOrder) -> tuple[int, int]:
+    """FOK and FAK BUYs spend dollars: they may have two decimals, and the shares, which only state the worst price, four."""
+    if signed.maker_amount % DOLLAR_STEP_MICRO or signed.taker_amount % MARKET_SHARE_STEP_MICRO:
+        raise Refusal(refusal.wrong_precision("market buy", 2, 4))
+    return _nearest_bp(signed.maker_amount, signed.taker_amount), signed.taker_amount
 
-    A market BUY asks for the shares that it names, also where a better price would buy more of them for its dollars.
-    """
+
+def _price_and_size(signed: SignedOrder, order_type: OrderType, tick_bp: int) -> tuple[int, int]:
+    """Dollars over shares. Resting orders must hit the price exactly; a market SELL carries rounded dollars, nearest counts."""
     dollars, size_micro = (signed.taker_amount, signed.maker_amount) if signed.side else (signed.maker_amount, signed.taker_amount)
+    price_bp = _nearest_bp(dollars, size_micro)
+    if order_type.may_rest and price_bp * size_micro != dollars * BP_PER_DOLLAR:
+        tick_price_bp = (price_bp + tick_bp // 2) // tick_bp * tick_bp
+        raise Refusal(f"invalid amounts, the {'taker' if signed.side else 'maker'} amount for a ${price_to_wire(tick_price_bp)} order "
+                      f"of size {size_to_wire(size_micro)} should be '{size_to_wire(notional_micro(tick_price_bp, size_micro))}' but the "
+                      f"value submitted is '{size_to_wire(dollars)}'")
+    return price_bp, size_micro
+
+
+def _nearest_bp(dollars: int, size_micro: int) -> int:
     if not size_micro or not dollars:
         raise Refusal(refusal.INVALID_PAYLOAD)
-    price_bp = (2 * dollars * BP_PER_DOLLAR + size_micro) // (2 * size_micro)
-    if order_type.may_rest and price_bp * size_micro != dollars * BP_PER_DOLLAR:
-        raise Refusal(f"Price ({dollars / size_micro:.6g}) breaks minimum tick size rule: 0.0001")
-    return price_bp, size_micro
+    return (2 * dollars * BP_PER_DOLLAR + size_micro) // (2 * size_micro)

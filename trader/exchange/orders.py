@@ -16,6 +16,10 @@ class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
 
+    @property
+    def other(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
 
 class Outcome(IntEnum):
     YES = 0     # "Up"
@@ -40,7 +44,10 @@ class OrderType(StrEnum):
 class OrderStatus(StrEnum):
     LIVE = "LIVE"
     MATCHED = "MATCHED"
+    DELAYED = "DELAYED"     # would trade at once, and is held back for the taker delay
     CANCELED = "CANCELED"
+    NOT_ENOUGH = "CANCELED_NOT_ENOUGH_BALANCE"
+    FOK_KILLED = "CANCELED_order couldn't be fully filled. FOK orders are fully filled or killed."
     EXPIRED = "CANCELED_EXPIRED_ORDER"
     RESOLVED = "CANCELED_MARKET_RESOLVED"
 
@@ -62,7 +69,7 @@ class Fate(StrEnum):
 
 
 class MarketSpec(NamedTuple):
-    """What never changes about one market. `token_ids` are in outcome order: YES, NO."""
+    """The terms of one market. Only `tick_bp` ever changes, in a copy that replaces this one. `token_ids` are in outcome order: YES, NO."""
 
     condition_id: str
     token_ids: tuple[str, str]
@@ -92,6 +99,7 @@ class NewOrder(NamedTuple):
     order_type: OrderType = OrderType.GTC
     post_only: bool = False
     expires_ms: int | None = None       # wall time, as the owner stated it
+    spend_micro: int = 0                # a market BUY: dollars to spend; the shares follow from the prices that it meets
 
     @property
     def condition_id(self) -> str:

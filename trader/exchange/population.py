@@ -11,6 +11,10 @@ from importlib.resources import files
 class PriceSettings:
     start_usd: float
     annual_volatility: float
+    cluster_spread: float
+    cluster_minutes: float
+    jumps_per_hour: float
+    jump_share: float
     step_ms: int
     agg_trades_per_s: float
     kline_every_ms: int

@@ -9,7 +9,17 @@ from __future__ import annotations
 import queue
 import threading
 
-from trader.exchange.events import BookChanged, BookRestored, Event, MarketListed, MarketResolved, OrderChanged, TradeChanged
+from trader.exchange.events import (
+    BookChanged,
+    BookRestored,
+    Event,
+    MarketClosed,
+    MarketListed,
+    MarketResolved,
+    OrderChanged,
+    TickChanged,
+    TradeChanged,
+)
 from trader.exchange.stream_binance import AggTrade, BinanceStream, BinanceSubscribe, BinanceUnsubscribe, BookTicker, KlineTick
 from trader.exchange.stream_market import MarketStream, MarketSubscribe, MarketUnsubscribe
 from trader.exchange.stream_user import UserStream, UserSubscribe, UserUnsubscribe
@@ -30,7 +40,9 @@ class Publisher:
         self._handlers = {
             BookChanged: market.book_changed,
             BookRestored: market.book_restored,
+            TickChanged: market.tick_changed,
             MarketListed: market.market_listed,
+            MarketClosed: _no_frame,
             MarketResolved: market.market_resolved,
             MarketSubscribe: market.subscribe,
             MarketUnsubscribe: market.unsubscribe,
@@ -63,3 +75,7 @@ class Publisher:
         name_native_thread(self._thread.name)
         while (letter := self._inbox.get()) is not None:
             self.handle(letter)
+
+
+def _no_frame(_: MarketClosed) -> None:
+    """The live venue says nothing when trading stops; whoever wants to know hears of the cancelled orders."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from trader.exchange.http import Doorman, Request, Routes
 from trader.exchange.orders import OrderState, Trade
-from trader.exchange.refusal import Refusal
+from trader.exchange.paging import page
+from trader.exchange.refusal import INVALID_ASSET, INVALID_PAYLOAD, Refusal
 from trader.exchange.signatures import EXCHANGE_V2, EXCHANGE_V3, NEG_RISK_EXCHANGE_V2
 from trader.exchange.venue import Venue
 from trader.exchange.wire import Json, order_row, trade_row
 
 PAGE_ROWS = 100
-END_CURSOR = "LTE="         # base64 of -1
+ASSET_TYPES = ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2")
 UNLIMITED = str(2**256 - 1)
 
 
@@ -26,7 +25,10 @@ class AccountRoutes:
         return {
             ("GET", "/data/order/"): self.order,
             ("GET", "/data/orders"): self.orders,
+            ("GET", "/data/pre-migration-orders"): self.none,
             ("GET", "/data/trades"): self.trades,
+            ("GET", "/order-scoring"): self.scoring,
+            ("POST", "/orders-scoring"): self.scorings,
             ("GET", "/balance-allowance"): self.balance,
             ("GET", "/balance-allowance/update"): self.balance,     # nothing is on a chain here, so nothing needs a refresh
         }
@@ -43,19 +45,39 @@ class AccountRoutes:
         account_id, query = self._doorman.api_key(request).address, request.query
         if "id" in query:
             found = self._venue.order(account_id, query["id"])
-            return _page([order_row(found)] if found else [], query)
-        rows = [order_row(each) for each in self._venue.open_orders(account_id) if _order_fits(each, query)]
-        return _page(rows, query)
+            rows = [found] if found else []
+        else:
+            rows = [each for each in self._venue.open_orders(account_id) if _order_fits(each, query)]
+        return page(rows, query, order_row, rows_a_page=PAGE_ROWS)
+
+    def none(self, request: Request) -> Json:
+        """Orders of the exchange's first generation, which there never was here."""
+        self._doorman.api_key(request)
+        return page([], request.query, order_row, rows_a_page=PAGE_ROWS)
+
+    def scoring(self, request: Request) -> Json:
+        """Nobody pays rewards here, so no order earns any."""
+        self._doorman.api_key(request)
+        return {"scoring": False}
+
+    def scorings(self, request: Request) -> Json:
+        self._doorman.api_key(request)
+        order_ids = request.json()
+        if not isinstance(order_ids, list):
+            raise Refusal(INVALID_PAYLOAD)
+        return {str(order_id): False for order_id in order_ids}
 
     def trades(self, request: Request) -> Json:
         """Newest first, so that a trade which arrives between two pages repeats a row instead of hiding one."""
         api_key = self._doorman.api_key(request)
         found = [each for each in self._venue.trades() if api_key.address in each.account_ids() and _trade_fits(each, request.query)]
-        return _page(found[::-1], request.query, lambda trade: trade_row(trade, api_key.key))
+        return page(found[::-1], request.query, lambda trade: trade_row(trade, api_key.key), rows_a_page=PAGE_ROWS)
 
     def balance(self, request: Request) -> Json:
         account_id, query = self._doorman.api_key(request).address, request.query
-        if query.get("asset_type") == "COLLATERAL":
+        if query.get("asset_type") not in ASSET_TYPES:
+            raise Refusal(INVALID_ASSET)
+        if query["asset_type"] == "COLLATERAL":
             amount_micro = self._venue.cash_micro(account_id)
         else:
             spec = self._venue.spec_of_token(query.get("token_id", ""))
@@ -82,15 +104,3 @@ def _seconds(query: Any, name: str, default: int) -> int:
     if not text.isdigit():
         raise Refusal(f"invalid {name}: {text}")
     return int(text)
-
-
-def _page(rows: Sequence[Any], query: Any, render: Callable[[Any], Json] = lambda row: row) -> Json:
-    """Cursors are base64 of an offset: "MA==" is 0, "LTE=" the end."""
-    try:
-        start = int(base64.b64decode(query.get("next_cursor") or "MA=="))
-    except ValueError:
-        raise Refusal("invalid next_cursor") from None
-    shown = rows[start:start + PAGE_ROWS] if start >= 0 else []
-    more = start >= 0 and start + PAGE_ROWS < len(rows)
-    next_cursor = base64.b64encode(str(start + PAGE_ROWS).encode()).decode() if more else END_CURSOR
-    return {"limit": PAGE_ROWS, "next_cursor": next_cursor, "count": len(shown), "data": [render(row) for row in shown]}

@@ -1,4 +1,4 @@
-"""/auth/*, /time, /version, /v1/heartbeats: who you are and whether you are alive. Runs on REST workers."""
+"""/auth/*, /time, /version, /v1/heartbeats, /v1/user/*: who you are and whether you are alive. Runs on REST workers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 from trader.exchange.credentials import ApiKey, KeyRing
 from trader.exchange.http import Doorman, Request, Routes
+from trader.exchange.rate_limits import RateLimits
 from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
 from trader.exchange.venue import Venue
 from trader.runtime.clock import Clock
 
 
 class AuthRoutes:
-    def __init__(self, venue: Venue, keys: KeyRing, doorman: Doorman, clock: Clock) -> None:
-        self._venue, self._keys, self._doorman, self._clock = venue, keys, doorman, clock
+    def __init__(self, venue: Venue, keys: KeyRing, doorman: Doorman, clock: Clock, limits: RateLimits) -> None:
+        self._venue, self._keys, self._doorman, self._clock, self._limits = venue, keys, doorman, clock, limits
 
     def table(self) -> Routes:
         return {
@@ -21,10 +22,14 @@ class AuthRoutes:
             ("GET", "/version"): self.version,
             ("GET", "/ok"): self.ok,
             ("POST", "/auth/api-key"): self.create,
+            ("DELETE", "/auth/api-key"): self.delete,
             ("GET", "/auth/derive-api-key"): self.derive,
             ("GET", "/auth/api-keys"): self.api_keys,
             ("GET", "/auth/ban-status/closed-only"): self.closed_only,
             ("POST", "/v1/heartbeats"): self.heartbeat,
+            ("GET", "/v1/user/rate-limit-tier"): self.tier,
+            ("GET", "/"): self.ok,
+            ("GET", "/relayer/deployed"): lambda _: {"deployed": True},     # every wallet is: nothing is on a chain here
         }
 
     def time(self, _: Request) -> int:
@@ -42,6 +47,10 @@ class AuthRoutes:
         self._venue.open_account(address)
         return _credentials(self._keys.create(address, nonce))
 
+    def delete(self, request: Request) -> str:
+        self._keys.delete(self._doorman.api_key(request))
+        return "OK"
+
     def derive(self, request: Request) -> Any:
         return _credentials(self._keys.derived(*self._doorman.wallet(request)))
 
@@ -51,6 +60,10 @@ class AuthRoutes:
     def closed_only(self, request: Request) -> Any:
         self._doorman.api_key(request)
         return {"closed_only": False}
+
+    def tier(self, request: Request) -> Any:
+        self._doorman.api_key(request)
+        return {"tier": self._limits.tier.name}
 
     def heartbeat(self, request: Request) -> Any:
         api_key, body = self._doorman.api_key(request), request.json()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from eth_utils.address import is_address, to_checksum_address
 
 from trader.exchange.accounts import Account
+from trader.exchange.audit import Audit
 from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
+from trader.exchange.orders import OrderStatus
 from trader.exchange.refusal import Refusal
 from trader.exchange.venue import Venue
 from trader.exchange.windows import iso_utc
@@ -15,23 +19,26 @@ from trader.exchange.wire import Json, order_row, trade_row
 
 
 class ControlRoutes:
-    def __init__(self, venue: Venue, calendars: Calendars, faults: FaultBoard | None = None) -> None:
-        self._venue, self._calendar, self._faults = venue, calendars, faults
+    def __init__(self, venue: Venue, calendars: Calendars, faults: FaultBoard, audit: Audit) -> None:
+        self._venue, self._calendar, self._faults, self._audit = venue, calendars, faults, audit
 
     def table(self) -> Routes:
-        table: Routes = {
+        return {
             ("GET", "/control/state"): self.state,
             ("GET", "/control/ledger"): self.ledger,
+            ("GET", "/control/audit"): self.audit,
+            ("GET", "/control/faults"): lambda _: self._faults.rows(),
+            ("POST", "/control/faults"): lambda request: self._faults.add(request.json()),
+            ("DELETE", "/control/faults"): lambda _: self._faults.remove(),
+            ("DELETE", "/control/faults/"): lambda request: self._faults.remove(_number(request.argument)),
         }
-        if self._faults is not None:
-            faults = self._faults
-            table |= {
-                ("GET", "/control/faults"): lambda _: faults.rows(),
-                ("POST", "/control/faults"): lambda request: faults.add(request.json()),
-                ("DELETE", "/control/faults"): lambda _: faults.remove(),
-                ("DELETE", "/control/faults/"): lambda request: faults.remove(_number(request.argument)),
-            }
-        return table
+
+    def audit(self, request: Request) -> Json:
+        """What was asked, heard and live when: of one `address` or of all, as far as it was not over before `since_ms`."""
+        since = request.query.get("since_ms", "0")
+        if not since.isdecimal():
+            raise Refusal(f"since_ms was {since!r}, must be a wall time in milliseconds.")
+        return {**self._audit.show(request.query.get("address", ""), int(since)), "faults": self._faults.intervals()}
 
     def state(self, _: Request) -> Json:
         """All accounts in one consistent moment."""
@@ -48,7 +55,7 @@ class ControlRoutes:
             }
 
     def ledger(self, request: Request) -> Json:
-        """Everything about one account: summary, open orders, positions, trades."""
+        """Everything about one account: summary, open orders, positions, trades, and how its other orders ended."""
         address = request.query.get("address", "")
         account_id = to_checksum_address(address) if is_address(address) else address
         with self._venue.engine() as (engine, _):
@@ -58,8 +65,10 @@ class ControlRoutes:
             open_orders = [order.state() for order in engine.open_orders.get(account_id, {}).values()]
             summary, positions = _summary(account, len(open_orders)), _positions(account)
             trades = list(engine.records.trades.values())
+            ended = Counter(order.status.value for order in engine.records.orders.values()
+                            if order.new.account_id == account_id and order.status is not OrderStatus.LIVE)
         mine = [trade for trade in trades if account_id in trade.account_ids()]
-        return {**summary, "positions": positions, "orders": [order_row(order) for order in open_orders],
+        return {**summary, "positions": positions, "ended": ended, "orders": [order_row(order) for order in open_orders],
                 "trades": [trade_row(trade, "") for trade in mine]}
 
 

@@ -7,7 +7,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from trader.exchange.faults import FaultBoard, Kind
+from trader.exchange.fault_kinds import Kind
+from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.orders import Outcome
@@ -95,7 +96,7 @@ class GammaRoutes:
             "outcomePrices": json.dumps(self._prices(window, winner)),
             "clobTokenIds": None if v2 else json.dumps(tokens), **({"positionIds": tokens} if v2 else {}),
             "active": True, "closed": winner is not None, "archived": False, "acceptingOrders": terms is not None and terms[1],
-            "enableOrderBook": True, "orderPriceMinTickSize": spec.tick_bp / BP_PER_DOLLAR,
+            "enableOrderBook": True, "orderPriceMinTickSize": (terms[0] if terms else spec).tick_bp / BP_PER_DOLLAR,
             "orderMinSize": spec.min_size_micro // MICRO,
             "negRisk": spec.neg_risk, "feesEnabled": True, "feeType": "crypto_fees_v2",
             "feeSchedule": {"exponent": 1, "rate": 0.07, "takerOnly": True, "rebateRate": 0.2},

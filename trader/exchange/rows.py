@@ -33,9 +33,9 @@ def new_order_row(new: NewOrder) -> list[Any]:
 
 
 def new_order(row: list[Any], markets: Markets) -> NewOrder:
-    order_id, account_id, owner, maker_address, condition_id, outcome, side, price_bp, size_micro, order_type, post_only, expires_ms = row
+    order_id, account_id, owner, maker_address, condition_id, outcome, side, price_bp, size_micro, order_type, post_only, expires_ms, spend_micro = row
     return NewOrder(order_id, account_id, owner, maker_address, markets[condition_id].spec, Outcome(outcome), Side(side), price_bp,
-                    size_micro, OrderType(order_type), post_only, expires_ms)
+                    size_micro, OrderType(order_type), post_only, expires_ms, spend_micro)
 
 
 def order_row(order: OrderState) -> list[Any]:

@@ -135,4 +135,8 @@ def recover(digest: bytes, signature: bytes) -> str | None:
         public_key = PublicKey.from_signature_and_message(compact, digest, hasher=None)
     except Exception:       # coincurve raises bare Exception for a point that is not on the curve
         return None
+    return address_of(public_key)
+
+
+def address_of(public_key: PublicKey) -> str:
     return to_checksum_address(keccak(public_key.format(compressed=False)[1:])[-20:])

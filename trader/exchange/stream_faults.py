@@ -1,16 +1,21 @@
-"""What a fault does to a WebSocket connection: cut it, or hold back what it would send."""
+"""What a fault does to a WebSocket connection: cut it, hold back what it would send, or send something else."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import re
+import socket
 from typing import Any
 
 from websockets.sync.server import ServerConnection
 
-from trader.exchange.faults import FaultBoard, Kind
+from trader.exchange.fault_kinds import Fault, Kind
+from trader.exchange.faults import FaultBoard
 
 _UNSPECIFIED = bytes(16)        # a struct sockaddr of family AF_UNSPEC
+FRAME_KINDS = (Kind.DROP, Kind.DUPLICATE, Kind.REORDER, Kind.CORRUPT, Kind.WRONG_HASH, Kind.HALF_FRAME)
+_HASH = re.compile(r'("hash":")([0-9a-f]{40})')
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,6 +34,59 @@ class FaultyConnection(ServerConnection):
         """A TCP reset, at once and whichever threads use the socket: connecting to "nowhere" is how Linux tears a connection down."""
         with contextlib.suppress(OSError):
             _libc.connect(self.socket.fileno(), _UNSPECIFIED, len(_UNSPECIFIED))
+
+
+    def send_half(self, text: str) -> None:
+        """The head of a frame and the first half of what it announces, then the end."""
+        with contextlib.suppress(OSError), self.send_context():
+            self.protocol.send_text(text.encode())
+            frame = b"".join(self.protocol.data_to_send())
+            self.socket.sendall(frame[:len(frame) // 2])
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+
+class FrameFaults:
+    """Between the queue of one client and its socket. Runs on that client's sender thread."""
+
+    def __init__(self, connection: FaultyConnection, faults: FaultBoard, channel: str) -> None:
+        self._connection, self._faults, self._channel = connection, faults, channel
+        self._overtaken = ""        # a frame that waits for the one behind it
+
+    def send(self, frame: str, offered_ms: int) -> None:
+        """Sends what faults make of the frame. PONG is nobody's data and always passes."""
+        if self._faults.is_quiet or frame == "PONG":
+            self._connection.send(frame)
+            return
+        self._faults.wait_while_on(self._channel, Kind.FREEZE)
+        self._delay(frame, offered_ms)
+        overtaken, self._overtaken = self._overtaken, ""
+        kinds = FRAME_KINDS if not overtaken else tuple(kind for kind in FRAME_KINDS if kind is not Kind.REORDER)
+        fault = self._faults.strike(self._channel, *kinds, frame=frame)
+        self._send_struck(frame, fault)
+        if overtaken:
+            self._connection.send(overtaken)
+
+    def _delay(self, frame: str, offered_ms: int) -> None:
+        if fault := self._faults.strike(self._channel, Kind.DELAY, frame=frame):
+            self._faults.wait(fault, offered_ms + fault.with_["delay_ms"] - self._faults.now_ms())
+
+    def _send_struck(self, frame: str, fault: Fault | None) -> None:
+        match fault.kind if fault else None:
+            case Kind.DROP:
+                pass
+            case Kind.REORDER:
+                self._overtaken = frame
+            case Kind.HALF_FRAME:
+                self._connection.send_half(frame)
+            case Kind.DUPLICATE:
+                self._connection.send(frame)
+                self._connection.send(frame)
+            case Kind.CORRUPT:
+                self._connection.send(frame.replace(":", ";", 1))
+            case Kind.WRONG_HASH:
+                self._connection.send(_HASH.sub(lambda found: found[1] + found[2][::-1], frame))
+            case _:
+                self._connection.send(frame)
 
 
 def is_mute(faults: FaultBoard, channel: str) -> bool:

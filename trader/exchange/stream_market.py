@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from trader.exchange.events import BookChanged, BookRestored, LevelChange, MarketListed, MarketResolved
+from trader.exchange.events import BookChanged, BookRestored, LevelChange, MarketListed, MarketResolved, TickChanged
 from trader.exchange.hashes import BookMirror, last_trade_price, mirror_of
 from trader.exchange.orders import MarketSpec, Outcome, Side, Trade
 from trader.exchange.subscriber import Subscriber
@@ -77,6 +77,17 @@ class MarketStream:
     def book_restored(self, event: BookRestored) -> None:
         """Before anybody can have subscribed."""
         self._mirrors[event.view.spec.condition_id] = mirror_of(event.view)
+
+    def tick_changed(self, event: TickChanged) -> None:
+        """Whoever drops the book on this news gets the new one without asking."""
+        self._markets.update(dict.fromkeys(event.spec.token_ids, event.spec))
+        mirror = self._mirrors[event.spec.condition_id]
+        mirror.spec, mirror.changed_ms = event.spec, event.at_ms
+        for token in event.spec.token_ids:
+            listeners = self._listeners.get(token)
+            if listeners:
+                _offer(listeners, _tick_size_change(event, token))
+                _offer(listeners, self._snapshot(token))
 
     def market_resolved(self, event: MarketResolved) -> None:
         self._mirrors.pop(event.spec.condition_id, None)
@@ -156,6 +167,14 @@ def _last_trade(trade: Trade) -> dict[str, Any]:
         "price": last_trade_price(trade.price_bp), "size": size_to_wire(trade.size_micro), "fee_rate_bps": "0",
         "side": trade.side.value, "timestamp": str(trade.matched_ms), "transaction_hash": "",
     }
+
+
+def _tick_size_change(event: TickChanged, token_id: str) -> str:
+    return _text({
+        "event_type": "tick_size_change", "market": event.spec.condition_id, "asset_id": token_id,
+        "old_tick_size": price_to_wire(event.old_tick_bp), "new_tick_size": price_to_wire(event.spec.tick_bp),
+        "timestamp": str(event.at_ms),
+    })
 
 
 def _new_market(event: MarketListed) -> dict[str, Any]:

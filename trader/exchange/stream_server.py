@@ -19,8 +19,9 @@ from websockets.frames import CloseCode
 from websockets.sync.server import Server, ServerConnection, serve
 
 from trader.exchange.credentials import KeyRing
-from trader.exchange.faults import STREAMS, FaultBoard
-from trader.exchange.publisher import Publisher
+from trader.exchange.fault_kinds import STREAMS
+from trader.exchange.faults import FaultBoard
+from trader.exchange.publisher import Letter
 from trader.exchange.stream_binance import BinanceSubscribe, BinanceUnsubscribe
 from trader.exchange.stream_faults import FaultyConnection, cut
 from trader.exchange.stream_market import MarketSubscribe, MarketUnsubscribe
@@ -39,8 +40,8 @@ _CHANNELS = {"/ws/market": "market", "/ws/user": "user"}
 class StreamServer:
     """Owns the listening socket; `close` ends every connection and thread of it."""
 
-    def __init__(self, host: str, port: int, publisher: Publisher, keys: KeyRing, faults: FaultBoard) -> None:
-        self._publisher, self._keys, self._faults = publisher, keys, faults
+    def __init__(self, host: str, port: int, publish: Callable[[Letter], None], keys: KeyRing, faults: FaultBoard) -> None:
+        self._publish, self._keys, self._faults = publish, keys, faults
         self._numbers = itertools.count(1)
         self._live: set[SocketSubscriber] = set()
         self._changed = threading.Condition()       # guards _live
@@ -89,7 +90,7 @@ class StreamServer:
             log.debug("stream %d to %s is over", number, url.path)
         finally:
             for farewell in (MarketUnsubscribe(subscriber, None), UserUnsubscribe(subscriber, None), BinanceUnsubscribe(subscriber)):
-                self._publisher.put(farewell)
+                self._publish(farewell)
             subscriber.finish()
             self._count(subscriber, joins=False)
 
@@ -113,10 +114,10 @@ class StreamServer:
         for message in _messages(connection, subscriber):
             tokens = tuple(map(str, message.get("assets_ids") or ()))
             if message.get("operation") == "unsubscribe":
-                self._publisher.put(MarketUnsubscribe(subscriber, tokens))
+                self._publish(MarketUnsubscribe(subscriber, tokens))
             elif message.get("operation") == "subscribe" or message.get("type") == "market":
                 custom, dump = message.get("custom_feature_enabled"), message.get("initial_dump", True)
-                self._publisher.put(MarketSubscribe(subscriber, tokens, custom, dump))
+                self._publish(MarketSubscribe(subscriber, tokens, custom, dump))
 
     def _user(self, connection: ServerConnection, subscriber: SocketSubscriber) -> None:
         api_key = ""
@@ -127,11 +128,11 @@ class StreamServer:
                 if not api_key:
                     connection.close(CloseCode.POLICY_VIOLATION)
                     return
-                self._publisher.put(UserSubscribe(subscriber, api_key, markets))
+                self._publish(UserSubscribe(subscriber, api_key, markets))
             elif api_key and markets and message.get("operation") == "subscribe":
-                self._publisher.put(UserSubscribe(subscriber, api_key, markets))
+                self._publish(UserSubscribe(subscriber, api_key, markets))
             elif markets and message.get("operation") == "unsubscribe":
-                self._publisher.put(UserUnsubscribe(subscriber, markets))
+                self._publish(UserUnsubscribe(subscriber, markets))
 
     def _authenticated(self, auth: Any) -> str:
         """The API key, or "" when it does not fit its secret and passphrase."""
@@ -141,7 +142,7 @@ class StreamServer:
 
     def _binance(self, streams: tuple[str, ...], *, wrapped: bool) -> Callable[[ServerConnection, SocketSubscriber], None]:
         def session(connection: ServerConnection, subscriber: SocketSubscriber) -> None:
-            self._publisher.put(BinanceSubscribe(subscriber, streams, wrapped))
+            self._publish(BinanceSubscribe(subscriber, streams, wrapped))
             for _ in connection:
                 pass        # the live endpoint takes requests here; none is needed for streams named in the path
         return session

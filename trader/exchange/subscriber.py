@@ -15,8 +15,9 @@ from typing import Protocol
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
-from trader.exchange.faults import FaultBoard, Kind
-from trader.exchange.stream_faults import FaultyConnection
+from trader.exchange.fault_kinds import Kind
+from trader.exchange.faults import FaultBoard
+from trader.exchange.stream_faults import FaultyConnection, FrameFaults
 from trader.runtime.role import name_native_thread
 
 QUEUE_LIMIT = 4_096     # frames; about a minute of a busy market
@@ -32,14 +33,18 @@ class SocketSubscriber:
     """Lives as long as its connection; `run_sender` is the body of thread `ws-out-N`."""
 
     def __init__(self, connection: FaultyConnection, name: str, faults: FaultBoard, channel: str) -> None:
-        self._connection, self._faults, self.channel = connection, faults, channel
-        self._frames: queue.Queue[str | None] = queue.Queue(QUEUE_LIMIT)
+        self._connection, self._faults, self.channel, self._name = connection, faults, channel, name
+        self._frames: queue.Queue[tuple[str, int] | None] = queue.Queue(QUEUE_LIMIT)      # with the time of the offer
+        self._sender = FrameFaults(connection, faults, channel)
         self._thread = threading.Thread(target=self._run_sender, name=name, daemon=True)
         self._thread.start()
 
+    def __str__(self) -> str:
+        return self._name
+
     def offer(self, frame: str) -> None:
         try:
-            self._frames.put_nowait(frame)
+            self._frames.put_nowait((frame, 0 if self._faults.is_quiet else self._faults.now_ms()))
         except queue.Full:
             self.disconnect()
 
@@ -67,6 +72,5 @@ class SocketSubscriber:
         name_native_thread(self._thread.name)
         with contextlib.suppress(ConnectionClosed, OSError):
             while (frame := self._frames.get()) is not None:
-                self._faults.wait_while_on(self.channel, Kind.FREEZE)
-                self._connection.send(frame)
+                self._sender.send(*frame)
         self._connection.close(CloseCode.GOING_AWAY)

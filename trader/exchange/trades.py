@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from trader.exchange.fills import Fill
@@ -14,6 +15,9 @@ class Stamp(NamedTuple):
 
     trade_id: str
     fate: Fate = Fate.SETTLES
+
+
+Stamper = Callable[[NewOrder, list[Fill]], Stamp]      # asked once a trade
 
 
 def swaps_of(taker: NewOrder, fill: Fill) -> list[Swap]:

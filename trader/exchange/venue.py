@@ -17,30 +17,31 @@ from contextlib import contextmanager
 
 from trader.exchange import refusal
 from trader.exchange.engine import Engine
-from trader.exchange.events import BookRestored, Event
-from trader.exchange.faults import FaultBoard, Kind
+from trader.exchange.events import BookRestored, Event, TickChanged
+from trader.exchange.fault_kinds import Kind
+from trader.exchange.faults import FaultBoard
 from trader.exchange.fills import Fill
 from trader.exchange.heartbeats import Heartbeats
-from trader.exchange.market import BookView
+from trader.exchange.market import BookView, MarketState
 from trader.exchange.orders import Fate, MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
 from trader.exchange.refusal import Refusal
 from trader.exchange.rows import new_order_row
-from trader.exchange.trades import Stamp
+from trader.exchange.trades import Stamp, Stamper
 from trader.runtime.clock import Clock
 
 
 class Venue:
     """Engine, dead-man's switch and wallet bindings, safe for any thread."""
 
-    def __init__(self, clock: Clock, publish: Callable[[Event], None], *, settle_ms: int, cash_micro: int,
+    def __init__(self, clock: Clock, publish: Callable[[Event], None], *, settle_ms: int, cash_micro: int, taker_delay_ms: int = 0,
                  faults: FaultBoard | None = None, record: Callable[..., None] = lambda *row: None) -> None:
         self._clock, self._publish, self._cash_micro, self._record = clock, publish, cash_micro, record
         self._faults = faults or FaultBoard(clock)
         self._lock = threading.Lock()
-        self._engine = Engine(settle_ms=settle_ms, new_trade_id=lambda: str(uuid.uuid4()))
+        self._engine = Engine(settle_ms=settle_ms, taker_delay_ms=taker_delay_ms, new_trade_id=lambda: str(uuid.uuid4()))
         self.heartbeats = Heartbeats()                  # under the lock, like the wallets
         self.wallet_owner: dict[str, str] = {}          # proxy, safe or deposit wallet → EOA, bound at first use
-        self._specs: dict[str, MarketSpec] = {}         # by token id; only ever grows
+        self._specs: dict[str, MarketSpec] = {}         # by token id
 
     @contextmanager
     def engine(self) -> Iterator[tuple[Engine, int]]:
@@ -50,6 +51,8 @@ class Venue:
                 yield self._engine, self._clock.wall_ms()
             finally:
                 for event in self._engine.events:
+                    if type(event) is TickChanged:
+                        self._know(event.spec)
                     self._publish(event)
                 self._engine.events.clear()
 
@@ -61,7 +64,16 @@ class Venue:
                 self._record("list", number, now_ms)
             elif engine.markets[spec.condition_id].winner is None:
                 engine.events.append(BookRestored(engine.markets[spec.condition_id].view()))
-            self._specs.update(dict.fromkeys(spec.token_ids, spec))
+            self._know(engine.markets[spec.condition_id].spec)
+
+    def _know(self, spec: MarketSpec) -> None:
+        self._specs.update(dict.fromkeys(spec.token_ids, spec))
+
+    def change_tick(self, condition_id: str, tick_bp: int) -> None:
+        """By order. The engine does it by itself when a price comes near 0 or 1."""
+        with self.engine() as (engine, now_ms):
+            engine.change_tick(engine.markets[condition_id], tick_bp, now_ms)
+            self._record("tick", now_ms, condition_id, tick_bp)
 
     def close_market(self, condition_id: str) -> None:
         """Trading stops. Repeatable."""
@@ -110,15 +122,17 @@ class Venue:
 
     def place(self, new: NewOrder) -> Placed:
         stamps: list[Stamp] = []
+        with self.engine() as (engine, now_ms):
+            placed = engine.place(new, now_ms, self._stamping(stamps))
+            self._record("place", now_ms, new_order_row(new), stamps)
+            return placed
 
+    def _stamping(self, stamps: list[Stamp]) -> Stamper:
+        """Gives each new trade its id and fate, and keeps them in `stamps` for the record."""
         def stamp(taker: NewOrder, fills: list[Fill]) -> Stamp:
             stamps.append(Stamp(str(uuid.uuid4()), self._fate(taker, fills)))
             return stamps[-1]
-
-        with self.engine() as (engine, now_ms):
-            placed = engine.place(new, now_ms, stamp)
-            self._record("place", now_ms, new_order_row(new), stamps)
-            return placed
+        return stamp
 
     def _fate(self, taker: NewOrder, fills: list[Fill]) -> Fate:
         """Only trades in which a real client takes part may go wrong on order: bots would use a fault up unseen."""
@@ -175,6 +189,11 @@ class Venue:
             market = engine.markets.get(condition_id)
             return (market.spec, market.accepting, market.listed_ms) if market else None
 
+    def market_states(self, condition_id: str = "") -> list[MarketState]:
+        """All markets in order of listing, or the one that is named."""
+        with self.engine() as (engine, _):
+            return [each.state() for each in engine.markets.values() if condition_id in ("", each.spec.condition_id)]
+
     def mid_bp(self, condition_id: str) -> int:
         with self.engine() as (engine, _):
             return engine.markets[condition_id].mid_bp()
@@ -201,10 +220,21 @@ class Venue:
     def run_deadlines(self) -> None:
         """Settlement, GTD expiry and silent heartbeats; called many times a second by the market's life."""
         with self.engine() as (engine, now_ms):
-            if engine.advance(now_ms):
-                self._record("advance", now_ms)
+            stamps: list[Stamp] = []
+            if engine.advance(now_ms, self._stamping(stamps)):
+                self._record("advance", now_ms, stamps)
             for api_key in self.heartbeats.expired(now_ms):
-                self._record("silent", api_key)
-                for account_id, orders in engine.open_orders.items():
-                    fits = [each.new.order_id for each in orders.values() if each.new.owner == api_key]
-                    self._cancel(engine, account_id, fits, now_ms)
+                self._silence(engine, api_key, now_ms)
+
+    def expire_heartbeats(self) -> None:
+        """By order: every key that has ever beaten is treated as silent."""
+        with self.engine() as (engine, now_ms):
+            for api_key, _, _ in self.heartbeats.beats():
+                self.heartbeats.forget(api_key)
+                self._silence(engine, api_key, now_ms)
+
+    def _silence(self, engine: Engine, api_key: str, now_ms: int) -> None:
+        self._record("silent", api_key)
+        for account_id, orders in engine.open_orders.items():
+            fits = [each.new.order_id for each in orders.values() if each.new.owner == api_key]
+            self._cancel(engine, account_id, fits, now_ms)

@@ -77,9 +77,10 @@ def trade_event(trade: Trade, owner: str) -> Json:
 
 
 def trade_row(trade: Trade, owner: str) -> Json:
-    """One entry of `GET /data/trades`: the frame's object with REST's spelling of the status."""
-    nanoseconds = str(trade.matched_ms * 1_000_000)
-    return trade_event(trade, owner) | {"status": f"TRADE_STATUS_{trade.status.value}", "match_time_nano": nanoseconds}
+    """One entry of `GET /data/trades`: the frame's object with REST's spelling of the status, and every leg's side."""
+    legs = [_maker_order(trade, leg) | {"side": leg.side.value} for leg in trade.legs]
+    return trade_event(trade, owner) | {"status": f"TRADE_STATUS_{trade.status.value}", "maker_orders": legs,
+                                        "match_time_nano": str(trade.matched_ms * 1_000_000)}
 
 
 def _maker_order(trade: Trade, leg: MakerLeg) -> Json:

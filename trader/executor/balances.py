@@ -30,14 +30,16 @@ def on_read(state: State, result: BalancesRead) -> None:
 def _undisturbed(state: State, seq: int, tokens: tuple[str, ...] | None) -> bool:
     """Since before request `seq` nothing could change these tokens (None: any token, so cash too) without our books saying it.
 
-    An order that is still exposed may have traded before the venue read the balances, and be reported only afterwards.
+    An order that is still exposed may have traded before the venue read the balances, and be reported only afterwards. One in
+    quarantine has not, for the venue did not know it; should it come alive, balances are read again.
     """
     def concerns(token_id: str) -> bool:
         return tokens is None or token_id in tokens
 
     moved = any(at >= seq for token_id, at in state.moved_seq.items() if concerns(token_id))
     under_way = any(concerns(leg.token_id) for leg in state.ledger.unsettled())
-    return not moved and not under_way and not any(concerns(o.spec.token_id) for o in state.orders.exposed())
+    exposed = any(concerns(order.spec.token_id) for order in state.orders.exposed() if not order.quarantined)
+    return not moved and not under_way and not exposed
 
 
 def _correct(state: State, cash_micro: int, tokens_micro: tuple[tuple[str, int], ...]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from trader.executor import balances, guards, reconcile, requests, sweep, truth
+from trader.executor import balances, flatten, guards, reconcile, requests, sweep, truth
 from trader.executor.legs import Leg, legs_of
-from trader.executor.orders import Tracked
 from trader.executor.planner import plan
-from trader.executor.state import Chore, Now, Session, State, View
-from trader.model.action import PlaceOrders
+from trader.executor.state import Chore, Session, State
+from trader.model.cycle import Now, View
 from trader.model.event import (
     BalancesRead,
     CancelMarketResult,
@@ -19,6 +18,7 @@ from trader.model.event import (
     FillsRead,
     MailWaiting,
     MarketChange,
+    MarketResolved,
     OpenOrdersRead,
     OrderRead,
     OrderUpdate,
@@ -28,8 +28,9 @@ from trader.model.event import (
 )
 from trader.model.intent import QuoteIntent
 from trader.model.market import Market
-from trader.model.order import OrderSpec
 from trader.model.units import MICRO
+
+_DAY_MS = 86_400_000
 
 
 def step(state: State, event: ExecutorEvent | QuoteIntent, now: Now) -> None:
@@ -65,6 +66,8 @@ def step(state: State, event: ExecutorEvent | QuoteIntent, now: Now) -> None:
             _on_user_down(state, event)
         case MarketChange():
             _on_market_change(state, event.market)
+        case MarketResolved():
+            _on_market_resolved(state, event)
         case Control():
             _on_control(state, event)
         case MailWaiting():
@@ -77,12 +80,27 @@ def settle(state: State, view: View, now: Now, limits: guards.Limits) -> None:
     state.now = now
     while (chore := state.due()) is not None:
         _do(state, *chore)
-    reconcile.upkeep(state)
+    if reconcile.upkeep(state):
+        _mark(state, view)
     guards.enforce(state, view, limits)
     if sweep.advance(state):
         _after_sweep(state)
     if state.sweep is None and state.session is Session.ACTIVE:
         _replan(state, view)
+        flatten.advance(state, view)
+
+
+def _mark(state: State, view: View) -> None:
+    """Once a second: what the live market is worth, as long as its book has two sides, and what that makes of our day."""
+    market, book = state.market, view.book
+    if market is not None and book is not None and book.condition_id == market.condition_id:
+        bid_bp, ask_bp = book.yes.bid_bp, book.yes.ask_bp
+        if bid_bp is not None and ask_bp is not None:
+            state.windows.mark(market.condition_id, (bid_bp + ask_bp) // 2)
+    state.pnl = state.windows.pnl()
+    day = state.now.ms // _DAY_MS
+    if day != state.day:
+        state.day, state.day_start_micro = day, state.pnl.marked_micro
 
 
 def _replan(state: State, view: View) -> None:
@@ -99,21 +117,7 @@ def _replan(state: State, view: View) -> None:
     wanted = plan(legs, state.orders.live(), exposed, state.holdings(), state.caps, book, held, state.settings.grow_step * MICRO)
     requests.cancel(state, [order.order_id for order in wanted.cancel])
     for start in range(0, len(wanted.place), state.rules.max_batch):
-        _place(state, market, wanted.place[start : start + state.rules.max_batch])
-
-
-def _place(state: State, market: Market, legs: list[Leg]) -> None:
-    """Gives each leg its id, tracks it, and asks for all of them in one request."""
-    batch = []
-    for leg in legs:
-        spec = OrderSpec(market.condition_id, leg.token_id, leg.side, leg.price_bp, leg.size_micro, state.next_salt(),
-                         state.now.ms, market.protocol, market.neg_risk)
-        order_id = state.rules.order_id(spec)
-        state.orders.add(Tracked(order_id, spec, leg.slot, state.epoch, state.now.ns))
-        batch.append((order_id, spec))
-    state.counts["placed"] += len(batch)
-    state.placed_since_proof = True
-    state.actions.append(PlaceOrders(state.next_seq(), state.epoch, tuple(batch)))
+        requests.place(state, market, wanted.place[start : start + state.rules.max_batch])
 
 
 def _do(state: State, chore: Chore, key: str) -> None:
@@ -164,6 +168,17 @@ def _on_market_change(state: State, target: Market | None) -> None:
                 also=(target.condition_id,) if target else ())
 
 
+def _on_market_resolved(state: State, event: MarketResolved) -> None:
+    result = state.windows.resolve(event.condition_id, event.winning_token)
+    if result is not None:
+        state.info(f"{result.market.slug} ended {'YES' if result.pays_bp else 'NO'}: {_signed_usd(result.pnl_micro)}; "
+                   f"all windows with an outcome: {_signed_usd(state.windows.pnl().settled_micro)}")
+
+
+def _signed_usd(micro: int) -> str:
+    return f"{'-' if micro < 0 else '+'}${abs(micro) / MICRO:,.2f}"
+
+
 def _same(one: Market | None, other: Market | None) -> bool:
     return one is not None and other is not None and one.condition_id == other.condition_id
 
@@ -178,8 +193,24 @@ def _on_control(state: State, control: Control) -> None:
             sweep.begin(state, "command", cools_down=True)
         case Command.PAUSE:
             state.paused = control.reason
+        case Command.FLATTEN:
+            state.paused = control.reason
+            flatten.begin(state)
         case Command.RESUME:
-            state.paused = None
+            state.paused = state.flatten = None
+            if state.latched:
+                state.warn(f"still stopped by {', '.join(state.latched)}: only `trader resume --force` ends that")
+        case Command.FORCE_RESUME:
+            _force_resume(state)
+
+
+def _force_resume(state: State) -> None:
+    """Ends what is latched. The day's loss is forgiven: the next one counts from here."""
+    state.paused = state.flatten = None
+    for name in state.latched:
+        state.warn(f"guard {name} is ended by force")
+    state.latched.clear()
+    state.day_start_micro = state.pnl.marked_micro
 
 
 def _after_sweep(state: State) -> None:
@@ -200,6 +231,7 @@ def _adopt(state: State) -> None:
         state.session = Session.BOOT
         return
     state.session = Session.ADOPT
+    state.windows.open(state.market)
     reconcile.adopt(state, state.market)
     requests.read_balances(state)
     state.info(f"market: {state.market.slug}")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from trader.executor import sweep
-from trader.executor.state import Guard, Now, Session, State, View
-from trader.model.intent import Mode
+from trader.executor.settings import ExecutorSettings
+from trader.executor.state import Session, State
+from trader.model.cycle import Guard, Latch, Now, View
+from trader.model.intent import Mode, Quote
 from trader.model.market import Market
-from trader.model.order import OrderState
-from trader.model.units import MICRO
+from trader.model.order import OrderState, Side
+from trader.model.units import BP_PER_CENT, MICRO, complement_bp, notional_micro
 
-_ERROR_WINDOW_NS = 10_000_000_000
+_TEN_S_NS = 10_000_000_000
 _PULSE_PERIODS = 5
 _CLOSE_FRACTION = 120        # of the window: 30 s of an hour
 _SWEEPING = "cancel_all"
@@ -36,7 +39,9 @@ def enforce(state: State, view: View, limits: Limits) -> None:
             _enter(state, guard)
     for name in before.keys() - now_in_force.keys() - {_SWEEPING}:
         state.info(f"guard {name} is over")
+    state.happened |= now_in_force.keys() != before.keys()
     state.guards = now_in_force
+    state.guard_since_ns = {name: state.guard_since_ns.get(name, state.now.ns) for name in now_in_force}
     state.mode = _mode(state)
 
 
@@ -66,7 +71,10 @@ def _mode(state: State) -> Mode:
 def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
     yield from _feeds(state, view, limits)
     yield from _own_requests(state, view)
+    yield from _venue_mode(state)
+    yield from _fat_finger(state, view)
     yield from _positions(state)
+    yield from _day(state)
     if state.market is not None and state.session is Session.ACTIVE:
         yield from _near_close(state.market, state.now.ms)
     if state.paused is not None:
@@ -121,10 +129,67 @@ def _own_requests(state: State, view: View) -> Iterator[Guard]:
     oldest_ms = max(((now_ns - o.cancel_asked_ns) // 1_000_000 for o in cancels), default=0)
     if oldest_ms > settings.cancel_unconfirmed_ms:
         yield Guard("cancel_unconfirmed", Mode.STOP, f"a cancel was asked {oldest_ms} ms ago", True)
-    while state.errors and now_ns - state.errors[0] > _ERROR_WINDOW_NS:
-        state.errors.popleft()
-    if len(state.errors) >= settings.error_burst:
+    if _within_10s(state.errors, now_ns) >= settings.error_burst:
         yield Guard("error_burst", Mode.STOP, f"{len(state.errors)} requests refused or failed within 10 s", True)
+    if _within_10s(state.places, now_ns) > settings.max_orders_10s:
+        yield Guard("order_rate", Mode.STOP, f"{len(state.places)} orders within 10 s, at most max_orders_10s "
+                    f"{settings.max_orders_10s}", True)
+
+
+def _within_10s(times_ns: deque[int], now_ns: int) -> int:
+    while times_ns and now_ns - times_ns[0] > _TEN_S_NS:
+        times_ns.popleft()
+    return len(times_ns)
+
+
+def _venue_mode(state: State) -> Iterator[Guard]:
+    """It takes no orders just now. What rests is pulled: in such hours cancels may be next to fail."""
+    if state.now.ns < state.venue_mode_until_ns:
+        yield Guard("venue_mode", Mode.STOP, f"the venue takes no orders: {state.venue_mode}", False)
+
+
+def _fat_finger(state: State, view: View) -> Iterator[Guard]:
+    """What no market maker means to send, whatever its strategy says."""
+    intent, settings = state.intent, state.settings
+    if intent is None or state.market is None or intent.condition_id != state.market.condition_id:
+        return
+    around_bp = intent.fair_bp if intent.fair_bp is not None else _mid_bp(view, state.market)
+    for quote in intent.quotes:
+        why = _too_much(quote, around_bp, settings)
+        if why:
+            yield Guard("fat_finger", Mode.STOP, f"the strategy wants to {quote.side} {quote.size_micro / MICRO:g} at "
+                        f"{quote.price_bp / 100:g} ¢: {why}", True)
+            return
+
+
+def _too_much(quote: Quote, around_bp: int | None, settings: ExecutorSettings) -> str:
+    bid = quote.side is Side.BUY
+    cost_micro = notional_micro(quote.price_bp if bid else complement_bp(quote.price_bp), quote.size_micro)
+    if quote.size_micro > settings.max_order_size * MICRO:
+        return f"more than max_order_size {settings.max_order_size}"
+    if cost_micro > settings.max_order_usd * MICRO:
+        return f"${cost_micro / MICRO:,.2f}, more than max_order_usd {settings.max_order_usd}"
+    through_bp = 0 if around_bp is None else (quote.price_bp - around_bp if bid else around_bp - quote.price_bp)
+    if through_bp > settings.max_through_fair_cents * BP_PER_CENT:
+        return f"{through_bp / 100:g} ¢ through the fair price, more than max_through_fair_cents {settings.max_through_fair_cents}"
+    return ""
+
+
+def _mid_bp(view: View, market: Market) -> int | None:
+    if view.book is None or view.book.condition_id != market.condition_id:
+        return None
+    bid_bp, ask_bp = view.book.yes.bid_bp, view.book.yes.ask_bp
+    return None if bid_bp is None or ask_bp is None else (bid_bp + ask_bp) // 2
+
+
+def _day(state: State) -> Iterator[Guard]:
+    """Latched: that a loss is earned back at the mid does not mean that whatever made it is over."""
+    loss_micro = state.day_start_micro - state.pnl.marked_micro
+    if loss_micro >= state.settings.daily_loss_usd * MICRO and "daily_loss" not in state.latched:
+        reason = f"lost ${loss_micro / MICRO:,.2f} today, daily_loss_usd is {state.settings.daily_loss_usd}"
+        state.latched["daily_loss"] = Latch("daily_loss", reason, state.now.ms)
+    for latch in state.latched.values():
+        yield Guard(latch.name, Mode.STOP, f"{latch.reason}; until `trader resume --force`", True)
 
 
 def _near_close(market: Market, now_ms: int) -> Iterator[Guard]:

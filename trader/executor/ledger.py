@@ -42,6 +42,8 @@ class Ledger:
         self._unsettled: dict[tuple[str, str], Booked] = {}      # those of phase 0: few, and asked about all the time
         self._settled: dict[str, int] = {}
         self._effective: dict[str, int] = {}
+        self._traded: dict[str, int] = {}        # bought minus sold; unlike `_effective` it knows nothing of what was there before
+        self._flow: dict[str, int] = {}          # dollars that these trades brought minus what they cost, fees included
         self.cash_micro = 0
         self.fills = 0
         self.failed = 0
@@ -53,6 +55,17 @@ class Ledger:
 
     def effective(self, token_id: str) -> int:
         return self._effective.get(token_id, 0)
+
+    def traded(self, token_id: str) -> int:
+        return self._traded.get(token_id, 0)
+
+    def traded_by(self, order_id: str) -> int:
+        """Of one order, failed trades included: that part of it is gone."""
+        return sum(leg.size_micro for (_, booked_for), leg in self._booked.items() if booked_for == order_id)
+
+    def flow(self, token_id: str) -> int:
+        """A trade's dollars count when it is matched, whatever is settled."""
+        return self._flow.get(token_id, 0)
 
     def debits(self, token_id: str) -> int:
         """Sold but not settled: still in `settled`, no longer ours to sell."""
@@ -126,21 +139,21 @@ class Ledger:
     def _match(self, leg: Booked, sign: int) -> None:
         """What MATCHED does, or undoes: effective inventory, and the cash of a buy."""
         buys = leg.side is Side.BUY
-        self._effective[leg.token_id] = self.effective(leg.token_id) + sign * (leg.size_micro if buys else -leg.size_micro)
-        self.cash_micro -= sign * leg.fee_micro
-        if buys:
-            self.cash_micro -= sign * notional_micro(leg.price_bp, leg.size_micro)
+        tokens_micro = sign * (leg.size_micro if buys else -leg.size_micro)
+        dollars_micro = -notional_micro(leg.price_bp, leg.size_micro) if buys else _proceeds_micro(leg)
+        self._effective[leg.token_id] = self.effective(leg.token_id) + tokens_micro
+        self._traded[leg.token_id] = self.traded(leg.token_id) + tokens_micro
+        self._flow[leg.token_id] = self.flow(leg.token_id) + sign * (dollars_micro - leg.fee_micro)
+        self.cash_micro += sign * ((dollars_micro if buys else 0) - leg.fee_micro)
 
     def _settle(self, leg: Booked, sign: int) -> None:
         """What MINED does, or undoes: settled inventory, and the cash of a sell."""
         buys = leg.side is Side.BUY
         self._settled[leg.token_id] = self.settled(leg.token_id) + sign * (leg.size_micro if buys else -leg.size_micro)
         if not buys:
-            self.cash_micro += sign * (leg.price_bp * leg.size_micro // 10_000)
+            self.cash_micro += sign * _proceeds_micro(leg)
 
-    def value_micro(self, yes_token: str, no_token: str, mid_bp: int) -> int:
-        """Cash plus both tokens of a market at the mid. Cash of unsettled sells is included: it is ours once mined."""
-        pending = sum(leg.price_bp * leg.size_micro // 10_000 for leg in self._unsettled.values() if leg.side is Side.SELL)
-        tokens = self.effective(yes_token) * mid_bp + self.effective(no_token) * (10_000 - mid_bp)
-        return self.cash_micro + pending + tokens // 10_000
 
+def _proceeds_micro(sale: Booked) -> int:
+    """Rounded down to a whole micro-dollar: what is counted on is never too much."""
+    return sale.price_bp * sale.size_micro // 10_000

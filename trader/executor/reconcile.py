@@ -14,10 +14,12 @@ _COMPARE_NS = 5_000_000_000
 _TRADES_LATE_NS = 2_000_000_000      # an order ended this long ago and its trades were not shown: read them
 
 
-def upkeep(state: State) -> None:
-    """Once a second the trades that are overdue; every five a listing to compare with, and trades that do not settle."""
+def upkeep(state: State) -> bool:
+    """Once a second the trades that are overdue; every five a listing to compare with, and trades that do not settle.
+    True when it was time for it."""
     if state.now.ns < state.upkeep_ns:
-        return
+        return False
+    state.happened = True
     state.upkeep_ns = state.now.ns + _UPKEEP_NS
     if state.now.ns >= state.reconcile_ns:
         state.reconcile_ns = state.now.ns + _COMPARE_NS
@@ -26,6 +28,7 @@ def upkeep(state: State) -> None:
     for condition_id in sorted(late | state.fills_wanted.keys()):
         requests.read_fills(state, condition_id)
     state.orders.forget(state.now.ns)
+    return True
 
 
 def _compare(state: State) -> None:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from trader.executor.legs import Leg
 from trader.executor.orders import Tracked
 from trader.executor.state import Chore, State
-from trader.model.action import CancelOrders, ReadBalances, ReadFills, ReadOrder
-from trader.model.order import OrderState
+from trader.model.action import CancelOrders, PlaceOrders, ReadBalances, ReadFills, ReadOrder
+from trader.model.market import Market
+from trader.model.order import OrderSpec, OrderState
 
 FILLS_OVERLAP_S = 60
 
 _ASK_SOON_MS = 250           # the user stream is usually faster
 _ASK_AGAIN_MS = 4000         # after "not found": three of these answers span the ten seconds of design §7
+
+
+def place(state: State, market: Market, legs: list[Leg], *, takes: bool = False) -> None:
+    """Gives each leg its id, tracks it, and asks for all of them in one request."""
+    batch = []
+    for leg in legs:
+        spec = OrderSpec(market.condition_id, leg.token_id, leg.side, leg.price_bp, leg.size_micro, state.next_salt(),
+                         state.now.ms, market.protocol, market.neg_risk, takes)
+        order_id = state.rules.order_id(spec)
+        state.orders.add(Tracked(order_id, spec, leg.slot, state.epoch, state.now.ns))
+        batch.append((order_id, spec))
+    state.counts["placed"] += len(batch)
+    state.places.extend([state.now.ns] * len(batch))
+    state.placed_since_proof = True
+    state.actions.append(PlaceOrders(state.next_seq(), state.epoch, tuple(batch)))
 
 
 def cancel(state: State, order_ids: list[str]) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from trader.executor import core, guards
-from trader.executor.state import Note, Now, RaiseEpoch, Session, State, View
+from trader.executor.pnl import Pnl, WindowResult
+from trader.executor.state import Session, State
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.inbox import ExecutorInbox, Letter
@@ -19,6 +20,7 @@ from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.outbox import OrderOutbox
 from trader.model.action import Flight, PlaceOrders
 from trader.model.book import FeedHealth, MarketBook
+from trader.model.cycle import Note, Now, RaiseEpoch, View
 from trader.model.event import Answer, MailWaiting, Outcome, PlaceResult, Timing
 from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState
@@ -51,14 +53,16 @@ class ExecutorReport(NamedTuple):
     session: Session
     slug: str
     cash_micro: MoneyMicro
-    start_value_micro: MoneyMicro | None     # cash and tokens at the mid when quoting first began
-    value_micro: MoneyMicro | None           # the same now, or when there last was a two-sided book
+    pnl: Pnl
+    pnl_today_micro: int                     # marked, of this UTC day
+    windows: tuple[WindowResult, ...]        # that we traded, oldest first
     live_orders: int
     counts: dict[str, int]
     ended: dict[str, int]
     refusals: dict[str, int]
     cancel_alls: dict[str, int]
     guard_ms: dict[str, int]
+    guard_since_ns: dict[str, int]           # monotonic; only guards that are in force
     fills: int
     failed_fills: int
     volume_micro: int
@@ -78,8 +82,6 @@ class ExecutorRole:
         self._clock, self._on_stopped = clock, on_stopped
         self._fills_seen = 0
         self._report_due_ns = 0
-        self._start_value: MoneyMicro | None = None
-        self._value: MoneyMicro | None = None
         self._stop_told = False
         self.posture = Posture(clock)
         self.intent_to_outbox = LatencyWindow()
@@ -89,7 +91,7 @@ class ExecutorRole:
         self._put_ns: dict[int, int] = {}        # when each unanswered place went into the outbox
 
     def on_start(self) -> None:
-        self._publish(self._read_view(), self._now())
+        self._publish(self._now())
 
     def do_work(self) -> None:
         letter = self._inbox.get(self._park_s())
@@ -103,12 +105,12 @@ class ExecutorRole:
             letter = self._inbox.get(0) if left else None
         core.settle(self._state, view, now, self._limits)
         self._carry_out()
-        self._publish(view, now)
+        self._publish(now)
 
     def on_stop(self) -> None:
         """The last report, so that a summary after the end is complete."""
         self._report_due_ns = 0
-        self._publish(self._read_view(), self._now())
+        self._publish(self._now())
 
     def _park_s(self) -> float:
         """Until the next deadline, at most one look at the guards away."""
@@ -170,7 +172,7 @@ class ExecutorRole:
             self.outbox_to_wire.add(result.timing.sent_ns - put_ns)
             self.wire_to_ack.add(result.timing.answered_ns - result.timing.sent_ns)
 
-    def _publish(self, view: View, now: Now) -> None:
+    def _publish(self, now: Now) -> None:
         state = self._state
         inventory = _inventory(state)
         if inventory != self._inventory.read():
@@ -180,14 +182,7 @@ class ExecutorRole:
             self._bell.ring()                            # a fill is a trigger
         if now.ns >= self._report_due_ns:
             self._report_due_ns = now.ns + REPORT_EVERY_NS
-            self._mark(view)
-            self._report.publish(_report(state, self._start_value, self._value))
-
-    def _mark(self, view: View) -> None:
-        """Values what we have at the mid, as long as there is one."""
-        if self._state.session is Session.ACTIVE:
-            self._value = _value(self._state, view) or self._value
-            self._start_value = self._start_value or self._value
+            self._report.publish(_report(state))
 
     def stats(self) -> dict[str, Any]:
         """Latency legs that end here; any thread."""
@@ -212,32 +207,24 @@ def _inventory(state: State) -> Inventory:
     )
 
 
-def _report(state: State, start_value: MoneyMicro | None, value: MoneyMicro | None) -> ExecutorReport:
-    market, ledger = state.market, state.ledger
+def _report(state: State) -> ExecutorReport:
+    market, ledger, pnl = state.market, state.ledger, state.windows.pnl()
     return ExecutorReport(
         session=state.session,
         slug=market.slug if market else "",
         cash_micro=MoneyMicro(ledger.cash_micro),
-        start_value_micro=start_value, value_micro=value,
+        pnl=pnl, pnl_today_micro=pnl.marked_micro - state.day_start_micro,
+        windows=tuple(result for result in state.windows.results() if result.traded),
         live_orders=len(state.orders),
         counts=dict(state.counts),
         ended={end.value.lower(): state.orders.ended[end] for end in OrderState if state.orders.ended[end]},
         refusals={outcome.value: count for outcome, count in state.refusals.items()},
         cancel_alls=dict(state.cancel_alls),
         guard_ms={name: held_ns // 1_000_000 for name, held_ns in state.guard_ns.items()},
+        guard_since_ns=state.guard_since_ns,
         fills=ledger.fills, failed_fills=ledger.failed, volume_micro=ledger.volume_micro, fees_micro=ledger.fees_micro,
         residual_micro=state.residual_micro,
     )
-
-
-def _value(state: State, view: View) -> MoneyMicro | None:
-    market, book = state.market, view.book
-    if market is None or book is None or book.condition_id != market.condition_id:
-        return None
-    bid, ask = book.yes.bid_bp, book.yes.ask_bp
-    if bid is None or ask is None:
-        return None
-    return MoneyMicro(state.ledger.value_micro(market.yes_token, market.no_token, (bid + ask) // 2))
 
 
 def _log(note: Note) -> None:

@@ -23,6 +23,17 @@ class ExecutorSettings:
                                        "cancel-all.", unit="ms", low=500, high=60_000)
     error_burst: int = setting(5, "Refused or failed requests within ten seconds that stop quoting for a cool-down.",
                                low=1, high=1000)
+    daily_loss_usd: int = setting(250, "Loss of one UTC day, marked to the mid, at which the desk stops until `trader resume --force`.",
+                                  unit="$", low=1, high=100_000_000, env="DAILY_LOSS_USD")
+    max_order_size: int = setting(1000, "Fat finger: the desk stops while its strategy wants an order larger than this.", unit="shares",
+                                  low=5, high=10_000_000)
+    max_order_usd: int = setting(1000, "Fat finger: … or one that costs more than this.", unit="$", low=1, high=10_000_000)
+    max_through_fair_cents: int = setting(5, "Fat finger: … or a bid that is this much above the fair price, or an ask that is this "
+                                          "much below it (without one: the mid).", unit="cents", low=0, high=100)
+    max_orders_10s: int = setting(400, "Orders placed within ten seconds beyond which the desk stops: something runs away.",
+                                  low=10, high=10_000)
+    flatten_cents: int = setting(5, "`trader flatten` sells no cheaper than this below the mid at which it began.", unit="cents", low=0,
+                                 high=99)
     inbox_limit: int = setting(1000, "Unread letters beyond which everything is cancelled.", low=10, high=1_000_000)
     shutdown_s: float = setting(20.0, "Longest wait at the end for the venue to confirm that nothing is open.", unit="s",
                                 low=1, high=30)

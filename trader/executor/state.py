@@ -10,38 +10,19 @@ import heapq
 import logging
 from collections import Counter, deque
 from enum import StrEnum
-from typing import NamedTuple
 
 from trader.executor.ledger import Ledger
 from trader.executor.legs import Caps, Holdings
 from trader.executor.orders import OrderTable
+from trader.executor.pnl import Pnl, Windows
 from trader.executor.settings import ExecutorSettings
-from trader.model.action import Flight, Request
-from trader.model.book import FeedHealth, MarketBook
+from trader.model.action import Request
+from trader.model.cycle import Guard, Latch, Note, Now, RaiseEpoch
 from trader.model.event import Outcome
-from trader.model.intent import Mode, QuoteIntent, StrategyPulse
+from trader.model.intent import Mode, QuoteIntent
 from trader.model.market import Market, VenueRules
 from trader.model.order import Slot
 from trader.model.units import MICRO
-
-
-class Now(NamedTuple):
-    """Read once a cycle."""
-
-    ns: int      # monotonic
-    ms: int      # wall
-
-
-class View(NamedTuple):
-    """The cache references of one cycle."""
-
-    book: MarketBook | None
-    book_health: FeedHealth | None
-    reference_health: FeedHealth | None
-    user_health: FeedHealth | None
-    pulse: StrategyPulse | None
-    flights: tuple[Flight, ...]
-    crowded: bool
 
 
 class Session(StrEnum):
@@ -65,17 +46,6 @@ class Chore(StrEnum):
     BALANCES = "balances"                # read what we hold
 
 
-class RaiseEpoch(NamedTuple):
-    """From now on only places of this epoch may leave."""
-
-    epoch: int
-
-
-class Note(NamedTuple):
-    level: int
-    text: str
-
-
 class Sweep:
     """A cancel-all between decision and proof. See `sweep.py`."""
 
@@ -87,13 +57,16 @@ class Sweep:
         self.listing: dict[str, int] = {}            # market → number of its unanswered listing; 0 while one is scheduled
 
 
-class Guard(NamedTuple):
-    """One reason to do less than the strategy wants."""
+class Flatten:
+    """An emergency close, from the command to its report. See `flatten.py`."""
 
-    name: str
-    cap: Mode
-    reason: str
-    sweeps: bool             # its entry is a cancel-all
+    __slots__ = ("began_ns", "floor_bp", "left", "market", "rounds")
+
+    def __init__(self, market: Market | None, began_ns: int) -> None:
+        self.market, self.began_ns = market, began_ns
+        self.floor_bp: dict[str, int] = {}           # token → least price; known from the first two-sided book on
+        self.rounds = 0
+        self.left: tuple[str, ...] | None = None     # what could not be sold and why; None while it is under way
 
 
 class State:
@@ -106,19 +79,28 @@ class State:
         self.target: Market | None = None            # where a roll leads
         self.orders = OrderTable()
         self.ledger = Ledger()
+        self.windows = Windows(self.ledger)
+        self.pnl = Pnl(0, 0)
+        self.day = -1                                # UTC, in days since the epoch …
+        self.day_start_micro = 0                     # … and the marked P&L at its start
+        self.latched: dict[str, Latch] = {}          # guards that only `resume --force` ends; they outlive a restart
         self.intent: QuoteIntent | None = None       # kept, and planned again whenever what held it ends
         self.mode = Mode.STOP
         self.guards: dict[str, Guard] = {}
         self.sweep: Sweep | None = None
         self.epoch = 0
         self.paused: str | None = None
+        self.flatten: Flatten | None = None          # the last emergency close
         self.user_generation = 0
         self.user_up = False
         self.user_down_generation = 0                # an "up" of this connection or an older one is out of date
         self.cooldown_until_ns = 0
         self.caution_until_ns = 0
         self.held_until_ns: dict[Slot, int] = {}     # slots that must not place just now, after a refusal
-        self.errors: deque[int] = deque(maxlen=1000)
+        self.errors: deque[int] = deque(maxlen=1000)             # when they happened
+        self.places: deque[int] = deque(maxlen=10_000)           # when an order was given to the gateway
+        self.venue_mode_until_ns = 0
+        self.venue_mode = ""                         # what the venue said when it last took no orders
         self.placed_since_proof = False              # something may be open that no cancel-all has disproved
         self.short_in_row = 0                        # places refused for lack of balance since one was accepted
         self.moved_seq: dict[str, int] = {}          # token → the newest request that was out when a trade changed our books
@@ -127,6 +109,7 @@ class State:
         self.reading_fills: set[str] = set()         # markets
         self.fills_wanted: dict[str, int] = {}       # market → the newest request when trades began to be missing
         self.fills_since_s: dict[str, int] = {}      # market → wall time from which its trades are read
+        self.happened = False                        # this cycle changed something that later ones depend on: it is journaled
         self.upkeep_ns = 0
         self.reconcile_ns = 0
         self.reconcile_asked = (0, 0)                # (number, time) of the listing that is out for a comparison
@@ -136,6 +119,7 @@ class State:
         self.refusals: Counter[Outcome] = Counter()  # places that did not become orders, by what the venue or we said
         self.cancel_alls: Counter[str] = Counter()
         self.guard_ns: Counter[str] = Counter()      # how long each guard was in force
+        self.guard_since_ns: dict[str, int] = {}     # when each guard that is in force now began
         self.actions: list[Request | RaiseEpoch] = []
         self.notes: list[Note] = []
         self._chores: list[tuple[int, int, Chore, str]] = []
@@ -169,6 +153,7 @@ class State:
             due_ns, _, chore, key = heapq.heappop(self._chores)
             if self._chore_due_ns.get((chore, key)) == due_ns:       # otherwise it was moved forward, and done then
                 del self._chore_due_ns[chore, key]
+                self.happened = True
                 return chore, key
         return None
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from trader.executor import requests
 from trader.executor.orders import Tracked
-from trader.executor.state import Chore, RaiseEpoch, Session, State, Sweep
+from trader.executor.state import Chore, Session, State, Sweep
 from trader.model.action import CancelMarket, ReadOpenOrders
+from trader.model.cycle import RaiseEpoch
 from trader.model.event import CancelMarketResult, OpenOrdersRead, Outcome
 from trader.model.order import OrderState
 
@@ -53,7 +54,11 @@ def advance(state: State) -> bool:
 
 
 def _holds_up(state: State, order: Tracked) -> bool:
-    return state.session is not Session.ACTIVE or not order.quarantined
+    """One in quarantine does, too, if the session ends or its market is being left."""
+    if not order.quarantined or state.session is Session.STOPPING:
+        return True
+    here = state.market is not None and order.spec.condition_id == state.market.condition_id
+    return state.session is Session.ROLL and here and state.target != state.market
 
 
 def on_listing(state: State, result: OpenOrdersRead) -> None:

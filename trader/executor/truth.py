@@ -53,6 +53,8 @@ def on_fill(state: State, fill: Fill) -> None:
     effect = state.ledger.apply(fill, side)
     if effect is not Effect.NOTHING:
         state.moved_seq[fill.token_id] = state.last_seq
+    if order is not None and order.quarantined:
+        state.later(Chore.BALANCES, "", balances.AGAIN_MS)
     if effect is Effect.LEG and order is not None:
         _on_new_leg(state, fill, order)
 
@@ -93,6 +95,8 @@ def on_order_update(state: State, update: OrderUpdate) -> None:
     if order is None or (order.done and update.status is VenueStatus.LIVE and order.absent_answers):
         _foreign(state, update)
         return
+    if order.quarantined:
+        state.later(Chore.BALANCES, "", balances.AGAIN_MS)
     if update.matched_micro > order.matched_micro:
         order.matched_micro = update.matched_micro
         state.orders.watch(order)
@@ -180,6 +184,9 @@ def _on_placed(state: State, order: Tracked, answer: Answer) -> None:
 
 def _refused(state: State, order: Tracked, answer: Answer) -> None:
     state.refusals[answer.outcome] += 1
+    if answer.outcome is Outcome.VENUE_MODE:
+        rest_ms = max(_HOLD_MS[Outcome.VENUE_MODE], answer.retry_after_ms)
+        state.venue_mode, state.venue_mode_until_ns = answer.detail, state.now.ns + rest_ms * 1_000_000
     order.final = True
     state.orders.move(order, OrderState.REJECTED, state.now.ns)
     hold_ms = max(_HOLD_MS.get(answer.outcome, 0), answer.retry_after_ms)

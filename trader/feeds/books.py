@@ -49,6 +49,8 @@ class Books:
         self._asked: set[str] = set()            # tokens of which somebody wants a sample
         self._breaks = 0
         self.integrity = Integrity()
+        self._live_tokens: tuple[str, ...] = ()
+        self.dumps = self.changes = 0            # of the live market: what the others do says nothing about it
         self._counts = Counter[type]()
         self._ignored = Counter[str]()
         self.publishes = 0
@@ -82,6 +84,7 @@ class Books:
             self._by_token[token] = TokenBook(token, ticks[token], self.integrity, now_ns)
         if wanted.live != self._live:
             self._live, self._dirty = wanted.live, True
+            self._live_tokens = wanted.live.tokens if wanted.live else ()
             for book in self._live_books():
                 book.asked_ns = now_ns           # from now on its dump is urgent
         return add, remove
@@ -105,9 +108,12 @@ class Books:
             self._ignored["foreign"] += 1
             return
         self._dirty = True
+        is_live = event.token_id in self._live_tokens
         if kind is LevelChange:
+            self.changes += is_live
             book.change(cast(LevelChange, event), now_ns)        # nearly all of them
         elif isinstance(event, BookDump):
+            self.dumps += is_live
             book.dump(event, now_ns)
         elif isinstance(event, TopOnly):
             book.check(event, now_ns)
@@ -133,21 +139,9 @@ class Books:
         return no if token_id == yes else yes
 
     @property
-    def live_tokens(self) -> tuple[str, ...]:
-        return self._live.tokens if self._live else ()
-
-    @property
     def tick_bp(self) -> int:
         """0 while no market is live."""
         return min((book.tick_bp for book in self._live_books()), default=0)
-
-    @property
-    def dumps(self) -> int:
-        return self._counts[BookDump]
-
-    @property
-    def changes(self) -> int:
-        return self._counts[LevelChange]
 
     def doubt(self, tokens: Iterable[str], now_ns: int) -> None:
         """Somebody found these books to be wrong: they are suspect until they are dumped anew."""
@@ -181,7 +175,7 @@ class Books:
     def repair(self, now_ns: int) -> Repair:
         """Judges bursts and missing dumps. Call once a cycle, when everything that has arrived is applied."""
         resubscribe, silent = [], None
-        live = self.live_tokens
+        live = self._live_tokens
         for token, book in self._by_token.items():
             book.expire(now_ns)
             if book.has_dump:
@@ -195,7 +189,7 @@ class Books:
         return Repair(tuple(resubscribe), silent)
 
     def _live_books(self) -> list[TokenBook]:
-        return [self._by_token[token] for token in self.live_tokens]
+        return [self._by_token[token] for token in self._live_tokens]
 
     def market_book(self, received_ns: int) -> MarketBook | None:
         """What to publish now: both books of the live market, if both are whole and something changed since the last time."""

@@ -177,14 +177,17 @@ class Connection:
         if messages:
             self._last_frame_ns = self.received_ns
             self._probe_ns = None
+        ping = None
         for opcode, payload in messages:
             self.frames += 1
             if opcode == frames.TEXT or opcode == frames.BINARY:
                 payloads.append(payload)
             elif opcode == frames.PING:
-                line.pong(payload)
+                ping = payload               # of many the newest is answered, as RFC 6455 allows: a flood is not echoed
             elif opcode == frames.CLOSE:
                 raise lost(_goodbye(payload))
+        if ping is not None:
+            line.pong(ping)
 
     def _probe(self, line: Line, now_ns: int) -> None:
         plan = self._plan

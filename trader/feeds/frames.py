@@ -25,11 +25,12 @@ class Message(NamedTuple):
 class FrameReader:
     """Keeps the unread rest between calls. Raises ConnectionLost on a violation: after one, no later byte can be trusted."""
 
-    __slots__ = ("_parts", "_rest", "_started")
+    __slots__ = ("_parts", "_parts_bytes", "_rest", "_started")
 
     def __init__(self) -> None:
         self._rest = b""
         self._parts: list[bytes] = []    # of a fragmented message
+        self._parts_bytes = 0
         self._started: int | None = None         # its opcode
 
     def feed(self, data: bytes) -> list[Message]:
@@ -75,12 +76,14 @@ class FrameReader:
         if (opcode == CONTINUATION) != (self._started is not None):
             raise _violation("fragments out of order")
         self._started = opcode if self._started is None else self._started
-        self._parts.append(payload)
-        if sum(map(len, self._parts)) > MAX_MESSAGE_BYTES:
+        if payload:
+            self._parts.append(payload)
+        self._parts_bytes += len(payload)
+        if self._parts_bytes > MAX_MESSAGE_BYTES:
             raise _violation(f"a message of more than {MAX_MESSAGE_BYTES} bytes")
         if is_last:
             messages.append(Message(self._started, b"".join(self._parts)))
-            self._parts, self._started = [], None
+            self._parts, self._parts_bytes, self._started = [], 0, None
 
 
 def _length_width(length: int) -> int:

@@ -31,7 +31,7 @@ class FreezeWatch:
         self._fair_bp = None
 
     def look(self, dumps: int, changes: int, pulse: StrategyPulse | None, tick_bp: int, now_ns: int) -> bool:
-        """Once a cycle. True at the moment of a finding. How many `dumps` and `changes` came so far; without a live market the
+        """Once a cycle. True at the moment of a finding. How many `dumps` and `changes` of live markets came so far; without one the
         tick is 0. A dump may be one that we asked for, a change comes by itself."""
         if changes != self._changes:
             self._changes, self.strikes = changes, 0

@@ -1,7 +1,8 @@
 """Asks REST whether our books are the venue's. Pure; owned by the thread `verify`, which does the asking.
 
-A REST answer cannot be ordered against the stream, so one that differs proves nothing. Two in a row, half a second apart, while
-ours did not change at all, do. A market that moves in between cannot be judged; it is tried again a few times.
+A REST answer cannot be ordered against the stream, so one that differs proves nothing. Two in a row, half a second apart, while our
+book of that token stood still, do, whatever the other token does: one alone may have gone silent. A token that moves in between
+cannot be judged; it is tried again a few times.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from trader.feeds.ladder import Ladder
-from trader.model.book import Level, MarketBook
+from trader.model.book import BookTop, Level, MarketBook
 from trader.venues.contract import BookDump
 
 APART_NS = 500_000_000           # least time between two answers of one case
@@ -37,14 +38,14 @@ class Judge:
         self.wrong_tokens: tuple[str, ...] = ()
         self._due_ns = 0
         self._tries = 0
-        self._first: MarketBook | None = None    # ours when REST differed, if it stood still then
+        self._first: dict[str, BookTop] = {}     # ours when REST differed, of the tokens that stood still then
         self._wrong_ns: int | None = None        # last verdict against us
 
     def accuse(self, reason: str, now_ns: int) -> bool:
         """Opens a case, unless one is open or was until a moment ago."""
         if self.reason or now_ns < self._due_ns:
             return False
-        self.reason, self._due_ns, self._tries, self._first = reason, now_ns, 0, None
+        self.reason, self._due_ns, self._tries, self._first = reason, now_ns, 0, {}
         return True
 
     def is_due(self, now_ns: int) -> bool:
@@ -52,15 +53,17 @@ class Judge:
 
     def dismiss(self, now_ns: int) -> None:
         """REST does not answer, or there is nothing to compare."""
-        self.reason, self._first, self._due_ns = "", None, now_ns + PAUSE_NS
+        self.reason, self._first, self._due_ns = "", {}, now_ns + PAUSE_NS
 
     def hear(self, before: MarketBook, after: MarketBook, theirs: Mapping[str, BookDump], now_ns: int) -> Verdict:
         """`before` and `after`: ours when REST was asked and when it had answered."""
-        wrong = tuple(top.token_id for top in (after.yes, after.no) if (top.bids, top.asks) != best_levels(theirs[top.token_id]))
-        if not wrong:
+        different = [top for top in (after.yes, after.no) if (top.bids, top.asks) != best_levels(theirs[top.token_id])]
+        if not different:
             return self._close(Verdict.SAME, now_ns)
-        if self._first is None or not self._first.seq == before.seq == after.seq:
-            self._first = after if before.seq == after.seq else None
+        stood = {top.token_id: top for top in different if top in (before.yes, before.no)}
+        wrong = tuple(token for token, top in stood.items() if self._first.get(token) == top)
+        if not wrong:
+            self._first = stood
             return self._adjourn(now_ns)
         self.wrong_tokens = wrong
         relapse = self._wrong_ns is not None and now_ns - self._wrong_ns < RELAPSE_NS

@@ -11,7 +11,7 @@ from typing import Any
 
 from trader.errors import ConnectionLost, WireError
 from trader.feeds.connection import Connection, ProbePlan
-from trader.feeds.line import Connect, Wait, open_line, wait_readable
+from trader.feeds.line import Connect, Wait, lost, open_line, wait_readable
 from trader.feeds.settings import FeedSettings
 from trader.feeds.unreadable import UnreadableFrames
 from trader.handoff.cache import SnapshotCache
@@ -26,6 +26,7 @@ from trader.venues.contract import Candle, Goodbye, Ignored, Quoted, ReferenceEv
 KEEPALIVE_MS = 20_000
 LOST_FACTOR = 3
 RENEW_NS = 23 * 3_600 * 1_000_000_000        # the venue cuts every connection at 24 h; better at a moment of our choosing
+FROZEN_NS = 5_000_000_000    # bid and ask of what windows settle on change many times a second: without them a stream stands still
 
 
 class ReferenceFeed:
@@ -40,7 +41,7 @@ class ReferenceFeed:
         plan = ProbePlan(None, stale_ms // 2, 1000, KEEPALIVE_MS, stale_ms * LOST_FACTOR)
         self._connection = Connection(self.name, stream.url, plan, Backoff(settings.reconnect_min_s, settings.reconnect_max_s),
                                       clock, self.posture, wake=None, connect=connect, wait=wait, recorder=recorder)
-        self._quoted: Quoted | None = None
+        self._quoted: Quoted | None = None       # over this connection: a price of before it is nobody's price
         self._quoted_ns = 0
         self._last: Traded | None = None         # kept over a reconnect, like the candle: both name their own time
         self._candle: Candle | None = None
@@ -54,8 +55,8 @@ class ReferenceFeed:
         try:
             if self._connection.is_open:
                 self._read(self._connection.receive())
-            else:
-                self._connection.reopen()
+            elif self._connection.reopen():
+                self._quoted, self._quoted_ns = None, self._connection.opened_ns
         except ConnectionLost as end:
             self._connection.drop(end.problem)
         self._publish_health()
@@ -87,6 +88,8 @@ class ReferenceFeed:
             self._publish()
         if leaving:
             self._connection.renew(leaving)
+        elif now_ns - self._quoted_ns >= FROZEN_NS:
+            raise lost(f"no bid and ask for {(now_ns - self._quoted_ns) // 1_000_000} ms although the connection answers")
 
     def _keep(self, event: ReferenceEvent, now_ns: int) -> None:
         self._connection.saw_data()
@@ -111,4 +114,6 @@ class ReferenceFeed:
         self._bell.ring()
 
     def _publish_health(self) -> None:
-        self._health.publish(self._connection.health(self._connection.opens, suspect=False))
+        """Connected means that a price came: between the handshake and the first one the cache holds an old one."""
+        health = self._connection.health(self._connection.opens, suspect=False)
+        self._health.publish(health if self._quoted else health._replace(connected=False))

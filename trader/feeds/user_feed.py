@@ -28,7 +28,7 @@ from trader.runtime.role import Posture
 from trader.venues.contract import Ignored, Pong, UserStream
 
 PAST_MARKETS_KEPT = 3                # fills of a market that closed are still settling
-REFUSALS = 2                         # closes right after the hello that mean "not you"
+REFUSALS = 2                         # closes right after the first hellos that mean "not you"; later ones are a venue in trouble
 REFUSED_WITHIN_NS = 2_000_000_000
 
 
@@ -46,6 +46,7 @@ class UserFeed:
                                       clock, self.posture, wake=orders, connect=connect, wait=wait, recorder=recorder)
         self._markets: dict[str, Market] = {}        # subscribed, oldest first
         self._is_up = False                          # UserFeedUp was posted for this connection
+        self._was_up = False                         # the venue has taken our credentials before
         self._refusals = 0
         self._unreadable = UnreadableFrames(self.name)
         self._events = Counter[str]()
@@ -117,15 +118,14 @@ class UserFeed:
 
     def _answered(self) -> None:
         if not self._is_up:
-            self._is_up = True
-            self._refusals = 0
+            self._is_up = self._was_up = True
             self._connection.proven_by_pong()        # nothing else need ever come: our account may be quiet
             self._inbox.put(UserFeedUp(self._connection.opens))
 
     def _lose(self, reason: str) -> None:
         """Every UserFeedUp is followed by exactly one UserFeedDown."""
         connection, now_ns = self._connection, self._clock.monotonic_ns()
-        refused = connection.is_open and not self._is_up and now_ns - connection.opened_ns < REFUSED_WITHIN_NS
+        refused = connection.is_open and not self._was_up and now_ns - connection.opened_ns < REFUSED_WITHIN_NS
         self._refusals = self._refusals + 1 if refused else 0
         connection.drop(reason)
         if self._is_up:

@@ -1,8 +1,8 @@
 """The role `verify`: finds out whether the books that we quote on are the venue's. Off the hot path.
 
 Thread: its own; parks in an event's wait, or in an HTTP request with a deadline. Fed by the caches of pm-book and markets and by
-REST. Once a second and token it asks the feed for a sample and compares its hash; a mismatch, or a market that has been silent
-for long, is brought before REST. What comes of it is an errand for the feed: fetch anew, then reconnect. It never stops quoting.
+REST. Once a second and token it asks the feed for a sample and compares its hash; a mismatch, or a token that has been silent for
+long, is brought before REST. What comes of it is an errand for the feed: fetch anew, then reconnect. It never stops quoting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trader.feeds.hash_check import HashCheck
 from trader.feeds.judge import Judge, Verdict
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.orders import Errand, FeedOrders
-from trader.model.book import FeedHealth, MarketBook
+from trader.model.book import BookTop, FeedHealth, MarketBook
 from trader.model.market import LiveMarket, Market
 from trader.runtime.clock import Clock
 from trader.runtime.pacer import Pacer
@@ -27,7 +27,7 @@ from trader.venues.contract import BookDump, BookHash, BookReader, BookSample
 log = logging.getLogger(__name__)
 
 SAMPLE_EVERY_NS = 1_000_000_000
-SILENT_NS = 5_000_000_000        # no new book for this long: quiet or frozen, REST knows
+SILENT_NS = 5_000_000_000        # one token's best levels stood still for this long: quiet or frozen, REST knows
 
 
 class VerifyRole:
@@ -46,6 +46,7 @@ class VerifyRole:
         self._check = HashCheck(book_hash)
         self._judge = Judge()
         self._seen: tuple[BookSample, ...] | None = None
+        self._still: dict[str, tuple[BookTop, int]] = {}         # the live tokens: our book, and since when it is this one
         self._verdicts = Counter[str]()
         self._repairs = self._reconnects = self._unanswered = 0
 
@@ -95,9 +96,15 @@ class VerifyRole:
     # --- REST -------------------------------------------------------------------------------------------------------
 
     def _look_for_silence(self, market: Market, now_ns: int) -> None:
+        """Each token by itself: one may go silent while the other, and the connection, go on."""
         book = self._ours(market)
-        if book is not None and now_ns - book.received_ns >= SILENT_NS:
-            self._judge.accuse("no new book for five seconds, and REST differs", now_ns)
+        self._still = {} if book is None else {top.token_id: self._since(top, book.received_ns) for top in (book.yes, book.no)}
+        if any(now_ns - since_ns >= SILENT_NS for _, since_ns in self._still.values()):
+            self._judge.accuse("it stood still for five seconds, and REST differs", now_ns)
+
+    def _since(self, top: BookTop, received_ns: int) -> tuple[BookTop, int]:
+        known = self._still.get(top.token_id)
+        return known if known is not None and known[0] == top else (top, received_ns)
 
     def _ours(self, market: Market) -> MarketBook | None:
         """Our book, if it is one that is quoted on now."""

@@ -190,6 +190,8 @@ class Command(StrEnum):
     CANCEL_ALL = "cancel_all"    # cancel now, cool down, quote again
     PAUSE = "pause"              # cancel all and stay flat until RESUME
     RESUME = "resume"
+    FLATTEN = "flatten"          # PAUSE, and sell what is settled at a bounded price
+    FORCE_RESUME = "resume --force"      # also ends guards that are latched
 
 
 class Control(NamedTuple):

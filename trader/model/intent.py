@@ -95,11 +95,23 @@ class StrategyView(NamedTuple):
     provisional_strike: bool             # the kline has not confirmed the strike: quote wider
     volatility_bp: float                 # standard deviation of the reference's 1 s log return, in bp
     time_left_ms: int
+    fair_lo_bp: PriceBp | None = None    # band of nine in ten around `fair_bp`: what is not known of the volatility; None with it
+    fair_hi_bp: PriceBp | None = None
+    fast_volatility_bp: float = 0.0      # the same as `volatility_bp` over a shorter memory: turbulence that has just begun
+    shock_z: float = 0.0                 # the move of the last one to two seconds, in standard deviations; signed
+
+    @property
+    def reference_age_ms(self) -> int:
+        """Since its *source* heard of the price: a poller that re-reads a frozen source shows it here."""
+        return (self.now_ns - self.reference.received_ns) // 1_000_000
 
 
 class Strategy(Protocol):
     """A quoting rule. Called on the strategy thread; must not block, keep references or read clocks."""
 
     def quote(self, view: StrategyView) -> tuple[Mode, tuple[Quote, ...], str]:
-        """Mode, quotes and the reason for a restricted mode. Raising stops the desk: it is a crash of the role."""
+        """Mode, quotes (each side best first) and the reason for a restricted mode.
+
+        Quotes that cannot be orders (`strategy.check`) are refused, and quoting stops until they are right. Raising stops the
+        desk: it is a crash of the role."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from trader.model.costs import FeeSchedule, RewardBand
 from trader.model.order import OrderSpec
 from trader.model.units import PriceBp, SizeMicro
 
@@ -24,6 +25,14 @@ class Market(NamedTuple):
     close_ms: int            # the window closes: no order may be open after it
     protocol: str            # "v1" signs under domain "2", "v2" under domain "3"
     neg_risk: bool
+    fees: FeeSchedule | None = None      # None: the venue did not say, or in a way that we do not know; see `may_take`
+    rewards: RewardBand | None = None    # None: none are paid
+    settles_on: str = ""     # symbol of the reference that decides it, as in `ReferencePrice`; another source as the venue names it
+
+    @property
+    def may_take(self) -> bool:
+        """Whether the price of taking liquidity is known. Without it nothing may cross the book on purpose."""
+        return self.fees is not None
 
     @property
     def tokens(self) -> tuple[str, str]:

@@ -35,6 +35,7 @@ class OrderSpec(NamedTuple):
     created_ms: int          # wall
     protocol: str
     neg_risk: bool
+    takes: bool = False      # immediate or cancel (the venue's FAK); otherwise it rests, post-only
 
 
 class Slot(NamedTuple):

@@ -19,6 +19,7 @@ class Limits(NamedTuple):
     secret: bool
     env: str | None              # environment variable that overrides the file
     help: str                    # what the key does and what follows from a higher or lower value
+    alias: str                   # another name of the key in the same section; empty: none
 
 
 def setting(
@@ -31,9 +32,10 @@ def setting(
     choices: tuple[str, ...] = (),
     secret: bool = False,
     env: str | None = None,
+    alias: str = "",
 ) -> Any:
     """A dataclass field with its limits. Without a default the key is required."""
-    limits = Limits(unit, low, high, choices, secret, env, help)
+    limits = Limits(unit, low, high, choices, secret, env, help, alias)
     return field(default=default, metadata={"limits": limits}, repr=not secret)
 
 

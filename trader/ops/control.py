@@ -1,6 +1,6 @@
 """The control socket: commands to a running trader over a Unix socket that only its owner can open.
 
-Server: the `control` thread, one connection at a time; its commands are functions handed over by `app.py`. Client: `ask`,
+Server: the `control` thread, one connection at a time; its commands are those of `answers.py`. Client: `ask`,
 called by the command line in another process. One request and one answer a connection, each a line of JSON:
 
     {"command": "threads"}   →   {"ok": true, "text": "..."}   or   {"ok": false, "error": "what is wrong. What to do."}
@@ -50,7 +50,7 @@ def control_dir(settings: OpsSettings) -> Path:
 
 
 class ControlRole:
-    """The `control` role. `commands` run on this thread and must only read; what they return must be JSON.
+    """The `control` role. `commands` run on this thread, wait for nothing, and return JSON (`answers.py`).
 
     `peer_uid` tells who is at the other end; None where the system does not say (the folder's mode protects there).
     """

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trader.executor.pnl import WindowResult
 from trader.executor.role import ExecutorReport
+from trader.model.book import Level, MarketBook, ReferencePrice
 from trader.model.intent import Inventory
-from trader.model.units import MICRO
+from trader.model.market import LiveMarket, Market
+from trader.model.units import BP_PER_DOLLAR, MICRO
 from trader.runtime.clock import Clock
 from trader.runtime.supervisor import Supervisor
 from trader.settings import Settings
 
 if TYPE_CHECKING:
     from trader.desk import Desk
+
+
+POSITIONS_SHOWN = 20
 
 
 class DeskStats:
@@ -49,9 +55,24 @@ class DeskStats:
         roles = self._supervisor.report() if self._supervisor else []
         return {
             **self.summary(),
+            **(self._market() if self._desk else {}),
             "quotes": _quotes(self._desk.hands.inventory.read() if self._desk else None),
             "depths": self.depths(),
             "roles": [role._asdict() for role in roles],
+        }
+
+    def _market(self) -> dict[str, Any]:
+        """What the desk sees of the market, and since when it may not quote there."""
+        assert self._desk is not None
+        hands, now_ns = self._desk.hands, self._clock.monotonic_ns()
+        live, report, pulse = hands.live.read() or LiveMarket(None, None), hands.report.read(), hands.pulse.read()
+        since_ns = report.guard_since_ns if report else {}
+        return {
+            "window": _window(live, self._clock.wall_ms()),
+            "fair": None if pulse is None or pulse.fair_bp is None else pulse.fair_bp / BP_PER_DOLLAR,
+            "reference": _reference(hands.reference.read(), live.now),
+            "books": _books(hands.book.read(), live.now),
+            "guards_for_ms": {name: (now_ns - began_ns) // 1_000_000 for name, began_ns in since_ns.items()},
         }
 
     def summary(self) -> dict[str, Any]:
@@ -85,7 +106,6 @@ class DeskStats:
 
 def _executor(report: ExecutorReport) -> dict[str, Any]:
     counts, ended = report.counts, report.ended
-    marked = None if report.value_micro is None or report.start_value_micro is None else report.value_micro - report.start_value_micro
     return {
         "session": report.session,
         "market": report.slug,
@@ -107,10 +127,22 @@ def _executor(report: ExecutorReport) -> dict[str, Any]:
         "residual_shares": report.residual_micro / MICRO,
         "volume_usd": report.volume_micro / MICRO,
         "fees_usd": report.fees_micro / MICRO,
-        "pnl_marked_usd": None if marked is None else marked / MICRO,
+        "pnl_settled_usd": report.pnl.settled_micro / MICRO,
+        "pnl_marked_usd": report.pnl.marked_micro / MICRO,
+        "pnl_today_usd": report.pnl_today_micro / MICRO,
         "cash_usd": report.cash_micro / MICRO,
         "cancel_alls": report.cancel_alls,
         "guards_ms": report.guard_ms,
+        "positions": [_position(result) for result in report.windows[-POSITIONS_SHOWN:]],
+    }
+
+
+def _position(window: WindowResult) -> dict[str, Any]:
+    """What we held of one window, and what became of it."""
+    pays = {None: None, 0: "NO", BP_PER_DOLLAR: "YES"}[window.pays_bp]
+    return {
+        "market": window.market.slug, "yes": window.yes_micro / MICRO, "no": window.no_micro / MICRO,
+        "mid": None if window.mid_bp is None else window.mid_bp / BP_PER_DOLLAR, "outcome": pays, "pnl_usd": window.pnl_micro / MICRO,
     }
 
 
@@ -136,10 +168,39 @@ def _inventory(held: Inventory | None) -> dict[str, Any]:
     }
 
 
+def _window(live: LiveMarket, now_ms: int) -> dict[str, Any]:
+    return {
+        "slug": live.now.slug if live.now else None,
+        "time_left_s": (live.now.close_ms - now_ms) / 1000 if live.now else None,
+        "next": live.next.slug if live.next else None,
+    }
+
+
+def _reference(price: ReferencePrice | None, market: Market | None) -> dict[str, Any]:
+    """The strike is there once the candle of this window has told it."""
+    if price is None:
+        return {"symbol": None, "price": None, "strike": None}
+    strike_micro = price.open_micro if market is not None and price.open_ms == market.open_ms else None
+    return {"symbol": price.symbol, "price": price.mid_micro / MICRO, "strike": None if strike_micro is None else strike_micro / MICRO}
+
+
+def _books(book: MarketBook | None, market: Market | None) -> dict[str, Any]:
+    """Best prices of both tokens; of no other window than the live one."""
+    if book is None or market is None or book.condition_id != market.condition_id:
+        return {"yes": _top((), ()), "no": _top((), ())}
+    return {"yes": _top(book.yes.bids, book.yes.asks), "no": _top(book.no.bids, book.no.asks)}
+
+
+def _top(bids: tuple[Level, ...], asks: tuple[Level, ...]) -> dict[str, float | None]:
+    best = {"bid": bids[0] if bids else None, "ask": asks[0] if asks else None}
+    prices = {side: level.price_bp / BP_PER_DOLLAR if level else None for side, level in best.items()}
+    return prices | {f"{side}_size": level.size_micro / MICRO if level else None for side, level in best.items()}
+
+
 def _quotes(held: Inventory | None) -> list[dict[str, Any]]:
     return [] if held is None else [
         {"order_id": order.order_id, "side": order.slot.side, "kind": order.slot.kind, "token_side": order.side,
-         "price": order.price_bp / 10_000, "remaining": order.remaining_micro / MICRO, "state": order.state}
+         "price": order.price_bp / BP_PER_DOLLAR, "remaining": order.remaining_micro / MICRO, "state": order.state}
         for order in held.working
     ]
 

@@ -13,7 +13,7 @@ _LINES = (
     ("orders", "{orders_placed} placed, {orders_acked} acknowledged, {orders_rejected} rejected, {orders_cancelled} cancelled"),
     ("fills", "{fills}, volume {volume_usd:.2f} $, fees {fees_usd:.2f} $"),
     ("inventory", "{inventory[yes]:g} YES, {inventory[no]:g} NO"),
-    ("result", "{pnl_marked_usd:+.2f} $ marked to mid"),
+    ("result", "{pnl_marked_usd:+.2f} $: {pnl_settled_usd:+.2f} $ settled, the rest marked to the mid"),
     ("open orders", "{open_orders_at_exit}"),
 )
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from trader.runtime.clock import Clock
 
 CYCLE_LIMIT_MS = 250         # a role parks no longer than this, so that stop is seen
+CONNECTING_LIMIT_MS = 30_000 # name resolution and TLS know no better bound
 _PR_SET_NAME = 15
 _FOREVER_MS = 10**12
 
@@ -34,6 +35,7 @@ class Posture:
         self._clock = clock
         self.now = Declared("not started", clock.monotonic_ns(), _FOREVER_MS)
         self.cycles = 0
+        self.crashed = False             # set by the runner, before anybody is told
 
     def declare(self, doing: str, limit_ms: int = CYCLE_LIMIT_MS) -> None:
         """Before anything that may block longer than a cycle: connecting, an HTTP request."""
@@ -82,6 +84,7 @@ class RoleThread(threading.Thread):
                 self.role.posture.new_cycle()
                 self.role.do_work()
         except BaseException as crash:      # the only broad catch of a role: nothing dies silently
+            self.role.posture.crashed = True
             self._on_crash(self.name, crash)
         finally:
             self._stop_role()

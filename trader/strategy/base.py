@@ -1,21 +1,58 @@
-"""Finds the quoting rule that conf.yaml names. The rule's own contract is `model.intent.Strategy`."""
+"""Finds the quoting rule that conf.yaml names and builds it. The rule's own contract is `model.intent.Strategy`.
+
+A rule is a class with `quote`. If it has a class attribute `Params` (`strategy.params`), it is built with `(settings, params)`,
+else with nothing. Those of the library stand in `LIBRARY`; one of your own is named `module:Class`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import Any, cast
 
 from trader.errors import ConfigError
 from trader.model.intent import Strategy
+from trader.strategy.library.amm import Amm
+from trader.strategy.library.avellaneda_stoikov import AvellanedaStoikov
+from trader.strategy.library.bands import Bands
+from trader.strategy.library.join_best import JoinBest
+from trader.strategy.library.observer import Observer
 from trader.strategy.library.two_sided import TwoSided
+from trader.strategy.params import params_from
 from trader.strategy.settings import StrategySettings
 
-LIBRARY: dict[str, Callable[[StrategySettings], Strategy]] = {"two_sided": TwoSided}
+LIBRARY: dict[str, type[Strategy]] = {
+    "two_sided": TwoSided,
+    "avellaneda_stoikov": AvellanedaStoikov,
+    "bands": Bands,
+    "amm": Amm,
+    "join_best": JoinBest,
+    "observer": Observer,
+}
 
 
 def strategy_named(settings: StrategySettings) -> Strategy:
-    """The rule called `settings.name`, built with these settings."""
-    build = LIBRARY.get(settings.name)
-    if build is None:
-        raise ConfigError(f"strategy.name: was {settings.name!r}, must be one of {', '.join(sorted(LIBRARY))}.",
-                          remedy="Set strategy.name in conf.yaml, or pass Trader a strategy of your own.")
-    return build(settings)
+    """The rule called `settings.name`, built with `settings.params`. Raises ConfigError with everything that is wrong."""
+    kind = LIBRARY[settings.name] if settings.name in LIBRARY else _class_of_user(settings.name)
+    accepted = getattr(kind, "Params", None)
+    if accepted is None:
+        if settings.params not in ("", "{}"):
+            raise ConfigError(f"strategy.params: {settings.name} has no parameters.", remedy="Remove strategy.params.")
+        return kind()
+    params = params_from(accepted, settings.params)
+    return cast(Strategy, cast(Any, kind)(settings, params))
+
+
+def _class_of_user(name: str) -> type[Strategy]:
+    module_name, colon, class_name = name.partition(":")
+    if not (colon and module_name and class_name):
+        raise ConfigError(f"strategy.name: was {name!r}, must be one of {', '.join(LIBRARY)}, or module:Class of your own.",
+                          remedy="Set strategy.name in conf.yaml.")
+    try:
+        found = getattr(import_module(module_name), class_name, None)
+    except Exception as why:                     # whatever somebody else's module does when it is imported
+        raise ConfigError(f"strategy.name: {module_name} cannot be imported ({type(why).__name__}: {why}).",
+                          remedy="Correct it, or put its folder on PYTHONPATH: PYTHONPATH=. trader run conf.yaml.") from why
+    if not isinstance(found, type) or not callable(getattr(found, "quote", None)):
+        raise ConfigError(f"strategy.name: {module_name} has no class {class_name!r} with a method `quote`.",
+                          remedy="docs/write-a-strategy.md shows one.")
+    return found

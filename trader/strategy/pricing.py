@@ -1,64 +1,75 @@
 """What YES is worth: a digital option on the reference price. Pure; called on the strategy thread by `view`.
 
 The only file of the order path with floats: what leaves it towards a price is a whole number of basis points.
-Derivation and figures: docs/strategy.md.
+Derivation, figures and validation: docs/fair-value.md.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from trader.model.units import BP_PER_DOLLAR, PriceBp
 
 FAIR_MIN_BP, FAIR_MAX_BP = 1, BP_PER_DOLLAR - 1
 _PER_BP = 1e-4
-_SECOND_NS = 1_000_000_000
-_PRIOR_SAMPLES = 10          # the prior counts as this many samples at first; ten returns know a deviation to about 22 %
+_HOUR_S = 3600
+_SQRT_2 = math.sqrt(2)
 _WIDEN_MAX_PERMILLE = 3000
 
 
-class VolatilityEstimate:
-    """Standard deviation of the reference's 1 s log return, in bp, as a weighted mean of squared returns.
+class Jumps(NamedTuple):
+    """An allowance for moves that no volatility of the last minute announces: news."""
 
-    One sample on each whole second, never one a tick: tick returns measure the bounce between bid and ask. A second
-    without a new reference is not a return of zero, which a silent feed would fake: the next sample then spans several
-    seconds and counts as its variance a second. Owner: strategy thread.
-    """
-
-    def __init__(self, half_life_s: float, prior_bp: float, floor_bp: float) -> None:
-        self._decay = 0.5 ** (1 / half_life_s)
-        self._weight = float(_PRIOR_SAMPLES)
-        self._sum = _PRIOR_SAMPLES * prior_bp**2
-        self._floor_bp = floor_bp
-        self._last: tuple[int, int, int] | None = None       # second, received_ns, mid_micro of the newest sample
-
-    def observe(self, mid_micro: int, received_ns: int, now_ns: int) -> None:
-        """Call as often as you like: all but the first new reference of each second are ignored."""
-        second = now_ns // _SECOND_NS
-        if self._last is None:
-            self._last = second, received_ns, mid_micro
-            return
-        last_second, last_received_ns, last_mid_micro = self._last
-        if second <= last_second or received_ns <= last_received_ns:
-            return
-        return_bp = math.log(mid_micro / last_mid_micro) / _PER_BP
-        self._sum = self._decay * self._sum + return_bp**2 / (second - last_second)
-        self._weight = self._decay * self._weight + 1
-        self._last = second, received_ns, mid_micro
-
-    @property
-    def bp(self) -> float:
-        return max(self._floor_bp, math.sqrt(self._sum / self._weight))
+    per_hour: float
+    bp: float                # standard deviation of one jump's log return
 
 
-def fair_bp(mid_micro: int, strike_micro: int, time_left_s: float, vol_bp_per_sqrt_s: float) -> PriceBp:
+NO_JUMPS = Jumps(0.0, 0.0)
+
+
+class FairBand(NamedTuple):
+    """The fair price and the range in which nine of ten true probabilities are (docs/fair-value.md)."""
+
+    lo_bp: PriceBp
+    fair_bp: PriceBp
+    hi_bp: PriceBp
+
+
+_BAND_DEVIATIONS = 1.645     # nine in ten of a normal error
+
+
+def fair_bp(mid_micro: int, strike_micro: int, time_left_s: float, vol_bp_per_sqrt_s: float, jumps: Jumps = NO_JUMPS) -> PriceBp:
     """P(close ≥ open) with log-normal moves and no drift, as a price within 1..9,999 bp. A tie pays YES."""
-    spread_bp = vol_bp_per_sqrt_s * math.sqrt(max(0.0, time_left_s))
-    if spread_bp <= 0:
-        return PriceBp(FAIR_MAX_BP if mid_micro >= strike_micro else FAIR_MIN_BP)
-    deviations = math.log(mid_micro / strike_micro) / (spread_bp * _PER_BP)
-    probability = 0.5 * math.erfc(-deviations / math.sqrt(2))
+    return _fair(math.log(mid_micro / strike_micro) / _PER_BP, time_left_s, vol_bp_per_sqrt_s, jumps)
+
+
+def fair_band(mid_micro: int, strike_micro: int, time_left_s: float, vol_bp_per_sqrt_s: float, relative_error: float,
+              jumps: Jumps = NO_JUMPS) -> FairBand:
+    """`relative_error`: standard error of the volatility over the volatility. What it does to the price is the band."""
+    distance_bp = math.log(mid_micro / strike_micro) / _PER_BP
+    fair = _fair(distance_bp, time_left_s, vol_bp_per_sqrt_s, jumps)
+    factor = math.exp(_BAND_DEVIATIONS * relative_error)
+    calm = _fair(distance_bp, time_left_s, vol_bp_per_sqrt_s / factor, jumps)
+    wild = _fair(distance_bp, time_left_s, vol_bp_per_sqrt_s * factor, jumps)
+    return FairBand(min(fair, calm, wild), fair, max(fair, calm, wild))
+
+
+def _fair(distance_bp: float, time_left_s: float, vol_bp_per_sqrt_s: float, jumps: Jumps) -> PriceBp:
+    left_s = max(0.0, time_left_s)
+    variance = vol_bp_per_sqrt_s**2 * left_s
+    if variance <= 0:
+        return PriceBp(FAIR_MAX_BP if distance_bp >= 0 else FAIR_MIN_BP)
+    probability = _normal_cdf(distance_bp / math.sqrt(variance))
+    if jumps.per_hour:
+        at_least_one = -math.expm1(-jumps.per_hour * left_s / _HOUR_S)
+        jumped = _normal_cdf(distance_bp / math.sqrt(variance + jumps.bp**2))
+        probability += at_least_one * (jumped - probability)
     return PriceBp(min(FAIR_MAX_BP, max(FAIR_MIN_BP, round(probability * BP_PER_DOLLAR))))
+
+
+def _normal_cdf(deviations: float) -> float:
+    return 0.5 * math.erfc(-deviations / _SQRT_2)
 
 
 def widening_permille(vol_bp: float, usual_bp: float) -> int:

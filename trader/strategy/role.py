@@ -6,9 +6,12 @@ mailbox and by guards and stats through `StrategyPulse`.
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from trader.errors import ConfigError
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.mailbox import IntentMailbox
@@ -19,10 +22,16 @@ from trader.runtime.clock import Clock
 from trader.runtime.latency import LatencyWindow
 from trader.runtime.pacer import Pacer
 from trader.runtime.role import CYCLE_LIMIT_MS, Posture
+from trader.strategy.base import strategy_named
+from trader.strategy.check import fault_in
+from trader.strategy.closing import CloseClock
 from trader.strategy.settings import StrategySettings
 from trader.strategy.triggers import BY_PRICE, Moment, Trigger, moment_of
 from trader.strategy.view import NoView, Snapshots, ViewBuilder
 
+log = logging.getLogger(__name__)
+
+NEEDS_RESTART = ("strategy_hz", "volatility_half_life_s", "volatility_fast_half_life_s", "volatility_floor_bp", "jump_per_hour", "jump_bp")
 _IDLE_STOP_NS = 1_000_000_000    # how often a STOP is repeated while there is nothing to quote on
 
 
@@ -44,6 +53,8 @@ class StrategyStats(NamedTuple):
     runs: int                            # ticks and early runs
     triggers: Mapping[str, int]          # early runs by cause
     intents: int                         # put into the mailbox
+    refused: int                         # decisions that could not be orders; each became a STOP
+    reloads: int                         # times that new settings took effect
 
 
 class Decision(NamedTuple):
@@ -62,7 +73,7 @@ class StrategyRole:
 
     def __init__(self, settings: StrategySettings, strategy: Strategy, *, inputs: StrategyInputs, bell: Doorbell,
                  mailbox: IntentMailbox, pulse: SnapshotCache[StrategyPulse], clock: Clock) -> None:
-        self._strategy, self._inputs, self._bell = strategy, inputs, bell
+        self._settings, self._strategy, self._inputs, self._bell = settings, strategy, inputs, bell
         self._mailbox, self._pulse, self._clock = mailbox, pulse, clock
         self.posture = Posture(clock)
         self._period_ns = 1_000_000_000 // settings.strategy_hz
@@ -70,6 +81,11 @@ class StrategyRole:
         self._tick_due_ns = self._next_tick_ns()
         self._views = ViewBuilder(settings)
         self._trigger = Trigger(settings.trigger_ticks, settings.debounce_ms)
+        self._close = CloseClock(settings)
+        self._next_phase_ms: int | None = None           # wall time; None: no window, or its last phase
+        self._incoming: deque[tuple[StrategySettings, Strategy]] = deque(maxlen=1)       # newest wins; append and pop are atomic
+        self._fault: str | None = None                   # of the last decision
+        self._refused = self._reloads = 0
         self._published = Decision("", Mode.STOP, (), "nothing decided yet")
         self._published_ns: int | None = None
         self._runs = self._intents = 0
@@ -84,9 +100,11 @@ class StrategyRole:
     def do_work(self) -> None:
         """One cycle: parks at the doorbell until a ring, a tick, or the end of a debounce time."""
         self._bell.wait(self._park_s())
+        if self._incoming:
+            self._adopt(*self._incoming.pop())
         now_ns = self._clock.monotonic_ns()
         scene = self._views.build(self._inputs.read(), now_ns, self._clock.wall_ms())
-        moment = moment_of(scene)
+        moment = self._moment(scene)
         if self._pacer.due():
             self.lateness.add(max(0, now_ns - self._tick_due_ns))
             self._tick_due_ns = self._next_tick_ns()
@@ -101,7 +119,33 @@ class StrategyRole:
         """Nothing to undo: the executor cancels, and a pulse that stays away is a guard."""
 
     def stats(self) -> StrategyStats:                    # any thread
-        return StrategyStats(self._pacer.ticks, self._pacer.skipped, self._runs, self._trigger.fired.copy(), self._intents)
+        return StrategyStats(self._pacer.ticks, self._pacer.skipped, self._runs, self._trigger.fired.copy(), self._intents,
+                             self._refused, self._reloads)
+
+    def reload(self, settings: StrategySettings) -> None:                                # any thread
+        """New settings for a running desk. Takes effect within a tick, or raises ConfigError and changes nothing."""
+        fixed = [name for name in NEEDS_RESTART if getattr(settings, name) != getattr(self._settings, name)]
+        if fixed:
+            raise ConfigError(f"strategy.{', strategy.'.join(fixed)} cannot change while the desk runs.",
+                              remedy="Undo that, or restart to apply it.")
+        self._incoming.append((settings, strategy_named(settings)))
+        self._bell.ring()
+
+    def _adopt(self, settings: StrategySettings, strategy: Strategy) -> None:
+        """The estimates of the market go on; the rule, its parameters and the triggers are new."""
+        self._settings, self._strategy = settings, strategy
+        self._close = CloseClock(settings)
+        self._trigger.set(settings.trigger_ticks, settings.debounce_ms)
+        self._reloads += 1
+        log.info("new settings: %s %s", settings.name, settings.params)
+
+    def _moment(self, scene: StrategyView | NoView) -> Moment:
+        if isinstance(scene, NoView):
+            self._next_phase_ms = None
+            return moment_of(scene)
+        until_ms = self._close.until_next_ms(scene)
+        self._next_phase_ms = None if until_ms is None else scene.now_ms + until_ms
+        return moment_of(scene, self._close.phase(scene), self._settings.shock_z)
 
     def _next_tick_ns(self) -> int:
         return self._clock.monotonic_ns() + round(self._pacer.wait_s() * 1e9)
@@ -109,6 +153,8 @@ class StrategyRole:
     def _park_s(self) -> float:
         held_ns = self._trigger.held_until_ns
         wait_s = min(CYCLE_LIMIT_MS / 1000, self._pacer.wait_s())
+        if self._next_phase_ms is not None:
+            wait_s = min(wait_s, max(0, self._next_phase_ms - self._clock.wall_ms()) / 1000)
         return wait_s if held_ns is None else min(wait_s, max(0, held_ns - self._clock.monotonic_ns()) / 1e9)
 
     def _run(self, scene: StrategyView | NoView, moment: Moment, now_ns: int, *, at_tick: bool, prompt: bool = False) -> None:
@@ -123,7 +169,21 @@ class StrategyRole:
     def _decide(self, scene: StrategyView | NoView) -> Decision:
         if isinstance(scene, NoView):
             return Decision(scene.condition_id, Mode.STOP, (), scene.reason)
-        return Decision(scene.market.condition_id, *self._strategy.quote(scene))
+        wanted = self._strategy.quote(scene)
+        fault = fault_in(wanted, scene.book.yes.tick_bp)
+        if fault is None:
+            self._fault = None
+            return Decision(scene.market.condition_id, *wanted)
+        return Decision(scene.market.condition_id, Mode.STOP, (), self._refuse(fault))
+
+    def _refuse(self, fault: str) -> str:
+        """The reason of the STOP. Logged when the fault is another one than last time."""
+        self._refused += 1
+        reason = f"strategy {type(self._strategy).__name__}: {fault}"
+        if self._fault is None or self._fault.partition(" was ")[0] != fault.partition(" was ")[0]:
+            log.error("%s. Nothing is quoted until it is right; correct its quote() (docs/write-a-strategy.md).", reason)
+        self._fault = fault
+        return reason
 
     def _is_news(self, decision: Decision, now_ns: int, *, at_tick: bool) -> bool:
         """Quotes only when they changed. A STOP at every tick; one for want of a view when it changed or once a second."""

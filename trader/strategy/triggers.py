@@ -1,20 +1,23 @@
 """When to run before the next tick is due. Pure: the role does the waiting.
 
 Every change of state is looked at; only the early run is held back, and what it held back is looked at again at the end
-of the debounce time, so that the last move of a burst is never lost.
+of the debounce time, so that the last move of a burst is never lost. A shock is not held back: it is when old quotes are
+taken.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from trader.model.intent import Mode, StrategyView
 from trader.model.units import PriceBp
+from trader.strategy.closing import Phase
 from trader.strategy.touch import touch_of_others
 from trader.strategy.view import NoView
 
-BY_PRICE = ("book", "fair")
-TRIGGERS = ("market", "fill", "mode", *BY_PRICE)
+BY_PRICE = ("shock", "book", "fair")
+TRIGGERS = ("market", "fill", "mode", "close", *BY_PRICE)
 
 
 class Moment(NamedTuple):
@@ -27,22 +30,27 @@ class Moment(NamedTuple):
     net_micro: int
     mode: Mode
     tick_bp: PriceBp
+    phase: Phase = Phase.OPEN    # how near the close is
+    shock: int = 0               # +1 and -1: the reference has just jumped up or down
 
 
 class Trigger:
     """Decides on early runs and counts them by cause. Owner: strategy thread; `fired` is read by stats."""
 
     def __init__(self, threshold_ticks: int, debounce_ms: int) -> None:
-        self._threshold_ticks, self._debounce_ns = threshold_ticks, debounce_ms * 1_000_000
+        self.set(threshold_ticks, debounce_ms)
         self._last_run: Moment | None = None
         self._ready_ns: int | None = None            # end of the debounce time of the last early run
         self.held_until_ns: int | None = None        # a move waits for this moment: look again then
         self.fired = dict.fromkeys(TRIGGERS, 0)      # keys never change, so another thread may copy it
 
+    def set(self, threshold_ticks: int, debounce_ms: int) -> None:
+        self._threshold_ticks, self._debounce_ns = threshold_ticks, debounce_ms * 1_000_000
+
     def check(self, now: Moment, now_ns: int) -> str | None:
         """The cause to run now. If a move has to wait instead, `held_until_ns` says until when."""
         cause = self._cause(now)
-        held = cause is not None and self._ready_ns is not None and now_ns < self._ready_ns
+        held = cause not in (None, "shock") and self._ready_ns is not None and now_ns < self._ready_ns
         self.held_until_ns = self._ready_ns if held else None
         if cause is None or held:
             return None
@@ -59,10 +67,14 @@ class Trigger:
         last = self._last_run
         if last is None or last.condition_id != now.condition_id:
             return "market"
+        if now.shock not in (0, last.shock):
+            return "shock"
         if last.net_micro != now.net_micro:
             return "fill"
         if last.mode != now.mode:
             return "mode"
+        if last.phase != now.phase:
+            return "close"
         return cause_in_prices(last, now, self._threshold_ticks * now.tick_bp)
 
 
@@ -78,10 +90,11 @@ def _moved(last_bp: int | None, now_bp: int | None, threshold_bp: int) -> bool:
     return abs(now_bp - last_bp) >= threshold_bp
 
 
-def moment_of(scene: StrategyView | NoView) -> Moment:
-    """Without a view only the market can change."""
+def moment_of(scene: StrategyView | NoView, phase: Phase = Phase.OPEN, shock_z: float = math.inf) -> Moment:
+    """Without a view only the market can change. `shock_z`: how many deviations are a shock."""
     if isinstance(scene, NoView):
         return Moment(scene.condition_id, None, None, None, 0, Mode.STOP, PriceBp(1))
     touch = touch_of_others(scene.book.yes, scene.inventory.working)
+    shock = 0 if abs(scene.shock_z) < shock_z else 1 if scene.shock_z > 0 else -1
     return Moment(scene.market.condition_id, touch.bid_bp, touch.ask_bp, scene.fair_bp, scene.inventory.net_micro,
-                  scene.inventory.mode, scene.book.yes.tick_bp)
+                  scene.inventory.mode, scene.book.yes.tick_bp, phase, shock)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from trader.model.book import MarketBook, ReferencePrice
 from trader.model.intent import Inventory, StrategyView
 from trader.model.market import LiveMarket, Market
-from trader.model.units import PriceBp
-from trader.strategy.pricing import VolatilityEstimate, fair_bp
+from trader.strategy.pricing import FairBand, Jumps, fair_band
 from trader.strategy.settings import StrategySettings
 from trader.strategy.strike import Strike, StrikeWatch
+from trader.strategy.volatility import ShockGauge, VolatilityEstimate
 
 NO_STRIKE = "strike unknown: waiting for the kline of this window"
 PROVISIONAL = "strike is provisional: the kline of this window has not arrived"
@@ -36,11 +36,14 @@ class NoView(NamedTuple):
 
 
 class ViewBuilder:
-    """Remembers volatility and strikes from one reference to the next. Owner: strategy thread."""
+    """Remembers volatility, shocks and strikes from one reference to the next. Owner: strategy thread."""
 
     def __init__(self, settings: StrategySettings) -> None:
-        self._volatility = VolatilityEstimate(
-            settings.volatility_half_life_s, settings.volatility_prior_bp, settings.volatility_floor_bp)
+        self._volatility, self._fast_volatility = (
+            VolatilityEstimate(half_life_s, settings.volatility_prior_bp, settings.volatility_floor_bp)
+            for half_life_s in (settings.volatility_half_life_s, settings.volatility_fast_half_life_s))
+        self._shock = ShockGauge()
+        self._jumps = Jumps(settings.jump_per_hour, settings.jump_bp)
         self._strikes = StrikeWatch()
 
     def build(self, seen: Snapshots, now_ns: int, now_ms: int) -> StrategyView | NoView:
@@ -55,13 +58,18 @@ class ViewBuilder:
             return NoView(market.condition_id, "waiting for the book of this market")
         if reference is None:
             return NoView(market.condition_id, "waiting for the first reference price")
+        if market.settles_on not in ("", reference.symbol):
+            return NoView(market.condition_id, observed_only(market.settles_on, reference.symbol))
         # An intent that reaches the executor before it switched would be discarded there and not be repeated by us.
         if inventory is None or inventory.condition_id != market.condition_id:
             return NoView(market.condition_id, "waiting for the executor to take over this market")
         return self._view(market, book, reference, inventory, now_ns, now_ms)
 
     def _remember(self, live: LiveMarket | None, reference: ReferencePrice, now_ns: int, now_ms: int) -> None:
-        self._volatility.observe(reference.mid_micro, reference.received_ns, now_ns)
+        mid_micro, received_ns = reference.mid_micro, reference.received_ns
+        self._shock.observe(mid_micro, received_ns, now_ns, self._volatility.bp)
+        self._volatility.observe(mid_micro, received_ns, now_ns)
+        self._fast_volatility.observe(mid_micro, received_ns, now_ns)
         received_ms = now_ms - (now_ns - reference.received_ns) // 1_000_000
         self._strikes.observe(live or LiveMarket(None, None), reference, received_ms)
 
@@ -69,18 +77,22 @@ class ViewBuilder:
               now_ns: int, now_ms: int) -> StrategyView:
         strike = self._strikes.of(market)
         time_left_ms = market.close_ms - now_ms
-        volatility_bp = self._volatility.bp
+        fair = None if strike is None else self._fair(reference, strike, time_left_ms)
         return StrategyView(
             now_ns=now_ns, now_ms=now_ms, market=market, book=book, reference=reference, inventory=inventory,
-            fair_bp=_fair(reference, strike, time_left_ms, volatility_bp), fair_reason=_doubt(strike),
+            fair_bp=fair and fair.fair_bp, fair_reason=_doubt(strike),
             provisional_strike=strike is not None and strike.provisional,
-            volatility_bp=volatility_bp, time_left_ms=time_left_ms)
+            volatility_bp=self._volatility.bp, time_left_ms=time_left_ms,
+            fair_lo_bp=fair and fair.lo_bp, fair_hi_bp=fair and fair.hi_bp,
+            fast_volatility_bp=self._fast_volatility.bp, shock_z=self._shock.z)
+
+    def _fair(self, reference: ReferencePrice, strike: Strike, time_left_ms: int) -> FairBand:
+        return fair_band(reference.mid_micro, strike.price_micro, time_left_ms / 1000, self._volatility.bp,
+                         self._volatility.relative_error, self._jumps)
 
 
-def _fair(reference: ReferencePrice, strike: Strike | None, time_left_ms: int, volatility_bp: float) -> PriceBp | None:
-    if strike is None:
-        return None
-    return fair_bp(reference.mid_micro, strike.price_micro, time_left_ms / 1000, volatility_bp)
+def observed_only(settles_on: str, symbol: str) -> str:
+    return f"observed only: this market settles on {settles_on}, the reference feed is {symbol}"
 
 
 def _doubt(strike: Strike | None) -> str:

@@ -43,6 +43,7 @@ class DeskProcess:
         self.pid = self.process.pid
         self.said: list[str] = []
         self._news = threading.Condition()
+        self._silent = False             # its output has ended
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -51,7 +52,7 @@ class DeskProcess:
         return "\n".join(self.said)
 
     def wait_for(self, text: str, timeout_s: float = 15, after: int = 0) -> int:
-        """The index of the first line that has `text`, from line `after` on."""
+        """The index of the first line that has `text`, from line `after` on. A desk that has ended says nothing more."""
         end_ns = self._clock.monotonic_ns() + int(timeout_s * 1e9)
         with self._news:
             while True:
@@ -59,8 +60,8 @@ class DeskProcess:
                     if text in line:
                         return index
                 left_s = (end_ns - self._clock.monotonic_ns()) / 1e9
-                if left_s <= 0 or not self._news.wait(left_s):
-                    raise AssertionError(f"{text!r} was not said within {timeout_s} s:\n{self.log}")
+                if left_s <= 0 or self._silent or not self._news.wait(left_s):
+                    raise AssertionError(f"{text!r} was not said {'before it ended' if self._silent else f'within {timeout_s} s'}:\n{self.log}")
 
     def status(self) -> dict[str, Any]:
         """`trader status`: everything it says of itself now."""
@@ -105,6 +106,9 @@ class DeskProcess:
             with self._news:
                 self.said.append(line.rstrip())
                 self._news.notify_all()
+        with self._news:
+            self._silent = True
+            self._news.notify_all()
 
 
 class Wallet:

@@ -245,6 +245,33 @@ class SignedOrder(NamedTuple):
     body: bytes
 
 
+class RateNote(NamedTuple):
+    """What an answer says about the account's allowance for its kind of request."""
+
+    is_cancel: bool                  # the venue counts places and cancels separately
+    remaining: int | None            # requests left after this one; negative: owed. None: not said
+    wait_ms: int                     # nothing is admitted before; 0: not said
+
+
+class Allowance(Protocol):
+    """Who keeps count of it: `gateway.limits`. Called by every gateway thread."""
+
+    def heard(self, note: RateNote) -> None: ...
+
+
+class Heartbeats(Protocol):
+    """The venue's dead-man's switch: when beats stay away, it cancels everything of ours. Owner: the `heartbeat` thread."""
+
+    @property
+    def deadline_ms(self) -> int:
+        """A beat takes no longer."""
+        ...
+    def beat(self) -> str:
+        """Empty when the venue accepted it, otherwise why not. Never raises for what a venue may do."""
+        ...
+    def close(self) -> None: ...
+
+
 class OrderClient(Protocol):
     """One connection to the venue's account interface. One a gateway thread; not shared.
 
@@ -252,7 +279,7 @@ class OrderClient(Protocol):
     """
 
     def warm(self) -> None:
-        """Opens the connection before the first order needs it. A failure is not an error yet."""
+        """Sees to it that the connection is open before the next order needs it. Cheap when it is; a failure is not an error yet."""
         ...
     def sign(self, order_id: str, order: OrderSpec) -> SignedOrder: ...
     def place(self, orders: Sequence[SignedOrder]) -> tuple[Answer, ...]: ...

@@ -1,12 +1,9 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from trader.model.intent import Mode, Quote
 from trader.model.order import Side
-from trader.strategy.library.two_sided import TwoSided, ask_price, bid_price
+from trader.strategy.library.two_sided import TwoSided, TwoSidedParams
 from trader.strategy.settings import StrategySettings
-from trader.strategy.touch import Touch
 
 SHARES = 1_000_000
 HOUR_MS = 3_600_000
@@ -127,22 +124,25 @@ def test_near_the_ends_only_the_side_that_keeps_its_distance_is_quoted(make, fai
     assert prices(make.view(fair_bp=fair, book=make.book(100, 9900))) == expected
 
 
-@given(st.integers(-5000, 15_000), st.sampled_from([1, 10, 25, 50, 100]), st.data())
-def test_a_bid_is_on_the_tick_rests_and_is_never_above_what_was_wanted(wanted_bp, tick_bp, data):
-    ask_bp = data.draw(st.none() | st.integers(1, 10_000 // tick_bp - 1).map(lambda ticks: ticks * tick_bp))
-    price_bp = bid_price(wanted_bp, Touch(None, ask_bp), tick_bp)
-    if price_bp is not None:
-        assert price_bp % tick_bp == 0 and tick_bp <= price_bp <= 10_000 - tick_bp and price_bp <= wanted_bp
-        assert ask_bp is None or price_bp < ask_bp
-
-
-@given(st.integers(-5000, 15_000), st.sampled_from([1, 10, 25, 50, 100]), st.data())
-def test_an_ask_is_the_mirror_image_of_a_bid(wanted_bp, tick_bp, data):
-    bid_bp = data.draw(st.none() | st.integers(1, 10_000 // tick_bp - 1).map(lambda ticks: ticks * tick_bp))
-    mirrored = bid_price(10_000 - wanted_bp, Touch(None, bid_bp and 10_000 - bid_bp), tick_bp)
-    assert ask_price(wanted_bp, Touch(bid_bp, None), tick_bp) == (None if mirrored is None else 10_000 - mirrored)
-
-
 def test_every_quote_is_whole_shares_and_integers(make):
     for quote in TwoSided(StrategySettings(base_size=33, base_spread_cents=1.37)).quote(make.view(time_left_ms=200_000))[1]:
         assert type(quote.price_bp) is int and type(quote.size_micro) is int and quote.size_micro % SHARES == 0
+
+
+def test_levels_stand_behind_each_other(make):
+    quotes = TwoSided(StrategySettings(), TwoSidedParams(levels=3, level_step_cents=2)).quote(make.view(book=make.book(100, 9900)))[1]
+    assert [quote.price_bp for quote in quotes] == [4800, 4600, 4400, 5200, 5400, 5600]
+
+
+def test_levels_that_fall_on_one_price_are_quoted_once(make):
+    quotes = TwoSided(StrategySettings(), TwoSidedParams(levels=3, level_step_cents=1)).quote(make.view(book=make.book(100, 4800)))[1]
+    assert [quote.price_bp for quote in quotes if quote.side is Side.BUY] == [4700, 4600]
+
+
+def test_a_shock_doubles_the_spread(make):
+    assert prices(make.view(shock_z=-5.0)) == {Side.BUY: 4600, Side.SELL: 5400}
+    assert prices(make.view(shock_z=4.9)) == {Side.BUY: 4800, Side.SELL: 5200}
+
+
+def test_turbulence_that_has_just_begun_widens(make):
+    assert prices(make.view(volatility_bp=1.0, fast_volatility_bp=2.0))[Side.BUY] == 4600

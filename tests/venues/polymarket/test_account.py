@@ -73,6 +73,8 @@ def test_a_deposit_wallet_is_its_own_signer() -> None:
     (replace(CONFIGURED, funder=OTHER), KEY, "polymarket.funder"),
     (replace(CONFIGURED, passphrase=Secret("")), KEY, "passphrase"),
     (replace(CONFIGURED, api_secret=Secret("a")), KEY, "api_secret"),
+    (replace(CONFIGURED, passphrase=Secret("pass\n")), KEY, "line break"),
+    (replace(CONFIGURED, api_key=Secret("kéy")), KEY, "no header can carry"),
     (replace(CONFIGURED, chain_id=1), KEY, "chain_id"),
     (CONFIGURED, "0x" + "zz" * 32, "PM_PRIVATE_KEY"),
     (CONFIGURED, "deadbeef", "PM_PRIVATE_KEY"),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trader.model.event import Answer, Outcome
+from trader.venues.contract import RateNote
 from trader.venues.polymarket.answers import (
     LOST,
     NOT_SENT,
@@ -15,6 +16,7 @@ from trader.venues.polymarket.answers import (
     error_text,
     outcome_of,
     place_answers,
+    rate_note,
     retry_after_ms,
 )
 
@@ -119,7 +121,33 @@ def test_an_answer_of_any_shape_gives_one_answer_an_order_and_no_success(body: A
     ({"Retry-After": "7"}, None, 7000), ({"Retry-After": "0.5"}, {"retry_after_seconds": 9}, 500),
     ({}, {"retry_after_seconds": 79}, 79_000),
     ({}, None, 1000), ({"Retry-After": "Sat, 21 Nov 2026 04:00:00 GMT"}, None, 1000), ({"Retry-After": "-3"}, None, 0),
-    ({"Retry-After": "inf"}, None, 1000),
+    ({"Retry-After": "inf"}, None, 1000), ({"Retry-After": "nan"}, None, 1000), ({"Retry-After": "1e9"}, None, 300_000),
 ])
 def test_the_pause_is_the_one_that_the_venue_asks_for(headers: dict[str, str], body: Any, pause_ms: int) -> None:
     assert retry_after_ms(headers, body) == pause_ms
+
+
+WALL_MS = 1_795_000_000_000
+
+
+@pytest.mark.parametrize(("status", "headers", "note"), [
+    (200, {"Poly-RateLimit-Remaining": "59", "Poly-RateLimit-Reset": "1795000900"}, RateNote(False, 59, 0)),
+    (200, {"Poly-RateLimit-Remaining": "58.9"}, RateNote(False, 58, 0)),
+    (200, {"Poly-RateLimit-Remaining": "many"}, RateNote(False, None, 0)),
+    (200, {"Poly-RateLimit-Remaining": "1e30"}, RateNote(False, None, 0)),
+    (429, {"Poly-RateLimit-Remaining": "-2", "Poly-RateLimit-Reset": "1795000003"}, RateNote(False, -2, 3000)),
+    (429, {"Poly-RateLimit-Reset": "1795000003", "Retry-After": "1"}, RateNote(False, None, 1000)),
+    (429, {"Poly-RateLimit-Reset": "1794000000"}, RateNote(False, None, 0)),
+    (429, {"Poly-RateLimit-Reset": "9999999999"}, RateNote(False, None, 300_000)),
+    (429, {}, RateNote(False, None, 1000)),
+])
+def test_the_rate_is_read_from_the_headers_and_the_moment_of_reset_only_from_a_refusal(
+        status: int, headers: dict[str, str], note: RateNote) -> None:
+    answered = Reply(status, None, "", retry_after_ms(headers, None))
+    assert rate_note(answered, headers, WALL_MS, is_cancel=False) == note
+
+
+@given(st.dictionaries(st.sampled_from(["Poly-RateLimit-Remaining", "Poly-RateLimit-Reset", "Retry-After"]), st.text()))
+def test_no_header_can_make_a_pause_longer_than_five_minutes(headers: dict[str, str]) -> None:
+    note = rate_note(Reply(429, None, "", retry_after_ms(headers, None)), headers, WALL_MS, is_cancel=True)
+    assert 0 <= note.wait_ms <= 300_000

@@ -11,9 +11,11 @@ from trader.gateway.settings import GatewaySettings
 from trader.model.event import Outcome, VenueStatus
 from trader.model.setting import Secret
 from trader.testing.manual_clock import ManualClock
-from trader.venues.contract import SignedOrder
+from trader.venues.contract import RateNote, SignedOrder
 from trader.venues.polymarket.account import Account, ApiCredentials
 from trader.venues.polymarket.orders import PolymarketOrders
+from trader.venues.polymarket.rest import PolymarketRest
+from trader.venues.polymarket.signing import OrderSigner, OwnSigning
 
 KEY = "0x" + "11" * 32
 ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
@@ -27,6 +29,11 @@ TRADE = {"id": "t", "market": "0xc", "asset_id": "7", "side": "BUY", "size": "3"
 Scripted = httpx.Response | Exception
 
 
+class ScriptedTransport(httpx.MockTransport):
+    def warm(self, timeout_s: float) -> None:
+        pass
+
+
 class Venue:
     """Answers in order, the last answer for ever. Pauses move the clock; so does every request, by `takes_ms`."""
 
@@ -34,9 +41,13 @@ class Venue:
         self.clock = ManualClock()
         self.answers, self.takes_ms = list(answers), takes_ms
         self.asked: list[httpx.Request] = []
-        client = httpx.Client(transport=httpx.MockTransport(self._answer))
-        self.orders = PolymarketOrders(ACCOUNT, "https://clob.test/", GatewaySettings(), self.clock, client,
+        self.notes: list[RateNote] = []
+        rest = PolymarketRest(ACCOUNT, "https://clob.test/", ScriptedTransport(self._answer), 1000, self.clock, self)
+        self.orders = PolymarketOrders(ACCOUNT, rest, OrderSigner(ACCOUNT, OwnSigning(ACCOUNT)), GatewaySettings(), self.clock,
                                        pause=lambda s: self.clock.advance(ms=round(s * 1000)))
+
+    def heard(self, note: RateNote) -> None:
+        self.notes.append(note)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -195,19 +206,32 @@ def test_a_balance_that_was_not_read_is_not_zero() -> None:
     assert Venue(ok({"balance": "1"}), httpx.Response(500)).orders.read_balances(["7"], "v1") == (Outcome.UNKNOWN, 0, ())
 
 
-def test_warming_up_against_a_dead_venue_is_not_an_error() -> None:
-    Venue(httpx.ConnectError("refused")).orders.warm()
-
-
-def test_each_request_has_the_deadline_of_its_kind() -> None:
-    seen: list[dict[str, float]] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.extensions["timeout"])
-        return httpx.Response(500)
-    orders = PolymarketOrders(ACCOUNT, "https://clob.test", GatewaySettings(), ManualClock(),
-                              httpx.Client(transport=httpx.MockTransport(answer)))
-    calls: list[Callable[[], object]] = [lambda: orders.place([SignedOrder(A, b"{}")]), lambda: orders.read_order(A)]
+def test_each_request_has_the_deadline_of_its_kind_and_never_connects_longer_than_it() -> None:
+    venue = Venue(httpx.Response(500))
+    calls: list[Callable[[], object]] = [lambda: venue.orders.place([SignedOrder(A, b"{}")]), lambda: venue.orders.read_order(A)]
     for call in calls:
         call()
-    assert [(t["connect"], t["read"]) for t in seen] == [(1.0, 2.5), (1.0, 3.0)]
+    assert [(t["connect"], t["read"]) for t in (r.extensions["timeout"] for r in venue.asked)] == [(1.0, 2.5), (1.0, 3.0)]
+
+
+@pytest.mark.parametrize(("headers", "note"), [
+    ({"Poly-RateLimit-Remaining": "17"}, RateNote(False, 17, 0)),
+    ({"Retry-After": "9"}, RateNote(False, None, 0)),
+    ({}, RateNote(False, None, 0)),
+])
+def test_what_an_answer_says_about_the_rate_is_passed_on(headers: dict[str, str], note: RateNote) -> None:
+    venue = Venue(httpx.Response(200, json=accepted(A)[0], headers=headers))
+    venue.orders.place([SignedOrder(A, b"{}")])
+    assert venue.notes == [note]
+
+
+def test_a_refused_cancel_counts_against_the_cancels() -> None:
+    venue = Venue(httpx.Response(429, headers={"Poly-RateLimit-Remaining": "-2", "Retry-After": "3"}))
+    venue.orders.cancel([A])
+    assert venue.notes[0] == RateNote(True, -2, 3000)
+
+
+def test_what_was_not_answered_says_nothing_about_the_rate() -> None:
+    venue = Venue(httpx.ReadTimeout("slow"))
+    venue.orders.place([SignedOrder(A, b"{}")])
+    assert venue.notes == []

@@ -133,6 +133,9 @@ def _credentials(key: str, secret: str, passphrase: str) -> ApiCredentials:
         hmac_key = base64.urlsafe_b64decode(secret)
     except ValueError:
         raise ConfigError("polymarket.api_secret is not URL-safe base64.", remedy=_CREDENTIALS_HELP) from None
+    if not (key.isprintable() and passphrase.isprintable() and (key + passphrase).isascii()):
+        raise ConfigError("polymarket.api_key or passphrase holds a line break or another character that no header can carry.",
+                          remedy=_CREDENTIALS_HELP)
     return ApiCredentials(key, Secret(secret), Secret(passphrase), hmac_key)
 
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trader.model.event import Answer, Outcome
+from trader.venues.contract import RateNote
 
 DEFAULT_RETRY_MS = 1000
+MAX_RETRY_MS = 300_000       # asked for more, we ask again after this: a restart with its post-only window takes half of it
 NOT_SENT = 0                 # instead of a status: no connection was made, so nothing can have happened
 LOST = -1                    # instead of a status: something was sent, no answer came
 
@@ -95,9 +97,30 @@ def retry_after_ms(headers: Mapping[str, str], body: Any) -> int:
     """`Retry-After` in seconds, or the body's `retry_after_seconds`, or a second."""
     said = headers.get("Retry-After") or (body.get("retry_after_seconds") if isinstance(body, dict) else None)
     try:
-        return max(0, int(float(said) * 1000)) if said is not None else DEFAULT_RETRY_MS
+        return min(MAX_RETRY_MS, max(0, int(float(said) * 1000))) if said is not None else DEFAULT_RETRY_MS
     except (TypeError, ValueError, OverflowError):   # the other form of the header is a date: never seen here
         return DEFAULT_RETRY_MS
+
+
+def rate_note(reply: Reply, headers: Mapping[str, str], wall_ms: int, *, is_cancel: bool) -> RateNote:
+    """The account's allowance as this answer shows it. `Poly-RateLimit-Reset` counts for a refusal only: with an accepted request
+    it may be any moment."""
+    remaining = _whole_number(headers.get("Poly-RateLimit-Remaining"))
+    if reply.status != 429:
+        return RateNote(is_cancel, remaining, 0)
+    reset_s = _whole_number(headers.get("Poly-RateLimit-Reset"))
+    if reset_s is None or headers.get("Retry-After"):
+        return RateNote(is_cancel, remaining, reply.retry_after_ms)
+    return RateNote(is_cancel, remaining, min(MAX_RETRY_MS, max(0, reset_s * 1000 - wall_ms)))
+
+
+def _whole_number(text: str | None) -> int | None:
+    """None for what is not there or cannot be meant: a wrong correction is worse than none."""
+    try:
+        number = int(float(text)) if text else None
+    except (ValueError, OverflowError):
+        return None
+    return number if number is not None and abs(number) < 1 << 40 else None
 
 
 def pause_ms(outcome: Outcome, asked_ms: int) -> int:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-import httpx
 import orjson
 
 from trader.errors import WireError
@@ -22,18 +21,16 @@ from trader.runtime.pause import pause
 from trader.venues.contract import SignedOrder
 from trader.venues.polymarket.account import Account
 from trader.venues.polymarket.answers import (
-    LOST,
     NOT_SENT,
     Reply,
     cancel_all_outcome,
     cancel_answers,
     cancelled_ids,
-    error_text,
     pause_ms,
     place_answers,
-    retry_after_ms,
 )
 from trader.venues.polymarket.records import order_update, own_fills
+from trader.venues.polymarket.rest import PolymarketRest
 from trader.venues.polymarket.signing import OrderSigner
 from trader.venues.polymarket.wire import UNREADABLE
 
@@ -42,9 +39,7 @@ log = logging.getLogger(__name__)
 FIRST_PAGE, NO_MORE_PAGES = "MA==", "LTE="
 MAX_PAGES = 100                      # ten thousand rows of one market: beyond that something is wrong
 MAX_CANCELS = 1000                   # ids in one request
-KEEPALIVE_S = 60.0
 REPEAT_LOST_MS = 50                  # pause before a cancel is repeated on a new connection
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _ASSET_TYPE = {"v1": "CONDITIONAL", "v2": "CONDITIONAL-V2"}
 _REPEATED = frozenset({Outcome.RATE_LIMITED, Outcome.UNKNOWN, Outcome.VENUE_MODE})
 T = TypeVar("T")
@@ -53,8 +48,6 @@ T = TypeVar("T")
 class Deadlines(Protocol):
     """`gateway:` of conf.yaml fills it in."""
 
-    @property
-    def connect_ms(self) -> int: ...
     @property
     def place_ms(self) -> int: ...
     @property
@@ -66,25 +59,23 @@ class Deadlines(Protocol):
 class PolymarketOrders:
     """Owner: one gateway thread. Holds one HTTP/1.1 connection: HTTP/2 loses requests in flight when a server says GOAWAY."""
 
-    def __init__(self, account: Account, clob_url: str, deadlines: Deadlines, clock: Clock,
-                 client: httpx.Client | None = None, pause: Callable[[float], None] = pause) -> None:
-        self._account, self._url, self._deadlines, self._clock, self._pause = account, clob_url.rstrip("/"), deadlines, clock, pause
-        self._client = client or httpx.Client(
-            http2=False, limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S))
-        self._signer = OrderSigner(account)
+    def __init__(self, account: Account, rest: PolymarketRest, signer: OrderSigner, deadlines: Deadlines, clock: Clock,
+                 pause: Callable[[float], None] = pause) -> None:
+        self._account, self._rest, self._signer, self._deadlines = account, rest, signer, deadlines
+        self._clock, self._pause = clock, pause
 
     def warm(self) -> None:
-        self._request("GET", "/time", deadline_ms=self._deadlines.read_ms)
+        self._rest.warm()
 
     def close(self) -> None:
-        self._client.close()
+        self._rest.close()
 
     def sign(self, order_id: str, order: OrderSpec) -> SignedOrder:
         return self._signer.sign(order_id, order)
 
     def place(self, orders: Sequence[SignedOrder]) -> tuple[Answer, ...]:
         path, body = ("/order", orders[0].body) if len(orders) == 1 else ("/orders", b"[" + b",".join(o.body for o in orders) + b"]")
-        reply = self._request("POST", path, body, deadline_ms=self._deadlines.place_ms)
+        reply = self._rest.ask("POST", path, body, deadline_ms=self._deadlines.place_ms)
         return place_answers([o.order_id for o in orders], reply)
 
     def cancel(self, order_ids: Sequence[str]) -> tuple[Answer, ...]:
@@ -152,40 +143,19 @@ class PolymarketOrders:
         return Outcome.UNKNOWN, []
 
     def _read(self, path: str, query: Mapping[str, str]) -> Reply:
-        return self._request("GET", path, query=query, deadline_ms=self._deadlines.read_ms)
+        return self._rest.ask("GET", path, query=query, deadline_ms=self._deadlines.read_ms)
 
     def _insist(self, path: str, body: bytes) -> Reply:
         """A cancel, repeated as long as its deadline allows: after `Retry-After`, and at once on a new connection."""
         end_ns = self._clock.monotonic_ns() + self._deadlines.cancel_ms * 1_000_000
         while True:
             left_ms = (end_ns - self._clock.monotonic_ns()) // 1_000_000
-            reply = self._request("DELETE", path, body, deadline_ms=max(1, left_ms))
+            reply = self._rest.ask("DELETE", path, body, deadline_ms=max(1, left_ms))
             wait_ms = REPEAT_LOST_MS if reply.outcome is Outcome.UNKNOWN or reply.status == NOT_SENT else reply.retry_after_ms
             now_ns = self._clock.monotonic_ns()
             if reply.outcome not in _REPEATED or now_ns + wait_ms * 1_000_000 >= end_ns:
                 return reply
             self._pause(wait_ms / 1000)
-
-    def _request(self, method: str, path: str, body: bytes = b"", *, deadline_ms: int,
-                 query: Mapping[str, str] | None = None) -> Reply:
-        headers = {**self._account.headers(self._clock.wall_ms(), method, path, body), "Content-Type": "application/json"}
-        timeout = httpx.Timeout(deadline_ms / 1000, connect=min(deadline_ms, self._deadlines.connect_ms) / 1000)
-        try:
-            answer = self._client.request(method, self._url + path, params=query, content=body or None, headers=headers,
-                                          timeout=timeout)
-        except _NEVER_SENT as why:
-            return Reply(NOT_SENT, None, f"not sent: {type(why).__name__}: {why}", 1000)
-        except httpx.HTTPError as why:
-            return Reply(LOST, None, f"{type(why).__name__}: {why}", 0)
-        return _reply(answer)
-
-
-def _reply(answer: httpx.Response) -> Reply:
-    try:
-        body = orjson.loads(answer.content)
-    except orjson.JSONDecodeError:       # HTML of a proxy, or nothing
-        body = None
-    return Reply(answer.status_code, body, error_text(body, answer.text), retry_after_ms(answer.headers, body))
 
 
 def _said(reply: Reply) -> Outcome:

@@ -1,0 +1,63 @@
+"""A connection is lost every 20 s, in every way and on every stream in turn; in the end desk and exchange agree on everything.
+
+    .venv/bin/python -m tools.soak.disconnects [--for 600] [--every 20] [--speed 12]
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from typing import Any, NamedTuple
+
+from tools.soak.harness import Soak, at_least, equal, options, soaking
+from trader.testing.exchange_faults import exchange_fault
+
+CHANNELS = {"market": "pm-book", "user": "pm-user", "binance": "bn-ticker"}
+LOSSES: tuple[dict[str, Any], ...] = (
+    {"kind": "disconnect"},
+    {"kind": "reset"},
+    {"kind": "freeze", "for_ms": 4_000, "pong": False},      # beyond the patience of the book and the reference
+    {"kind": "freeze", "for_ms": 8_000, "pong": True},       # … of the freeze watch
+)
+
+
+class Loss(NamedTuple):
+    channel: str
+    parameters: dict[str, Any]
+    strikes: int
+    placed: int          # orders that the exchange took from its begin to the next loss
+
+
+def play(soak: Soak, seconds: float, every_s: float) -> list[Loss]:
+    losses: list[Loss] = []
+    for parameters, channel in itertools.cycle(itertools.product(LOSSES, CHANNELS)):
+        if seconds < every_s or soak.desk.process.poll() is not None:
+            return losses
+        seconds -= every_s
+        before = soak.wallet.ledger()["placed"]
+        with exchange_fault(soak.exchange, channel=channel, **parameters) as fault:
+            for _ in soak.steps(every_s):
+                pass
+            losses.append(Loss(channel, parameters, fault.strikes, soak.wallet.ledger()["placed"] - before))
+        soak.say(f"{channel} {parameters['kind']}: struck {losses[-1].strikes} times, {losses[-1].placed} orders since")
+    return losses
+
+
+def main() -> int:
+    wanted = options(__doc__, **{"for": 600.0, "every": 20.0, "speed": 12.0})
+    with soaking("disconnects", speed=wanted.speed, seed=12) as soak:
+        losses = play(soak, vars(wanted)["for"], wanted.every)
+        summary, _ = soak.end()
+        cut = Counter(CHANNELS[loss.channel] for loss in losses if loss.parameters["kind"] != "freeze")
+        soak.checks += [
+            at_least("losses", len(losses), 1),
+            equal("losses that were none", [loss for loss in losses if not loss.strikes], []),
+            equal("losses after which nothing was quoted", [loss for loss in losses if not loss.placed], []),
+            *(at_least(f"connections of {feed}", summary["feeds"][feed]["connects"], 1 + cut[feed]) for feed in CHANNELS.values()),
+        ]
+        return soak.report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The command line's grammar: which commands there are and what each takes. Pure; `cli.py` runs what was chosen."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Never
+
+from trader.errors import ConfigError
+
+_LONGEST_S = 10**7           # four months; what a thread can wait for has a limit too
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the command line in the same form as everything else."""
+
+    def error(self, message: str) -> Never:
+        raise ConfigError(f"{message}.", remedy=f"See `{self.prog} --help`.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The namespace that it makes has the command's name in `command`."""
+    top = _Parser(prog="trader", description="Makes a market in one event of a prediction exchange.")
+    commands = top.add_subparsers(required=True, metavar="command", dest="command")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=f"{help[:1].upper()}{help[1:]}.")
+
+    _run(command("run", "trade until Ctrl-C"))
+    _check(command("check", "say whether the configuration is right and the venue is there"))
+    command("exchange", "run the embedded exchange alone; see `trader exchange --help`")
+    _status(command("status", "show what a running trader does"))
+    _threads(command("threads", "show what every thread of a running trader does"))
+    _reasoned(_addressed(command("pause", "cancel all orders of a running trader and place none until `trader resume`")))
+    _resume(command("resume", "end a pause; quoting starts again after the cool-down"))
+    _reasoned(_addressed(command("cancel-all", "cancel all orders of a running trader now; it quotes again after the cool-down")))
+    _frames(command("frames", "show what is in a recording: books, counts, mismatches"))
+    command("version", "show the version of trader and of Python")
+    return top
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _configured(parser)
+    parser.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="stop by itself after this long")
+    parser.add_argument("--summary", type=Path, metavar="FILE", help="write the account of the run as JSON")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="write every raw frame of the feeds to files in DIR")
+    parser.add_argument("--log-level", type=str.upper, choices=_LEVELS, help="how much is logged; the same as --set ops.log_level=…")
+    parser.add_argument("--no-screen", action="store_true", help="log lines only, also in a terminal")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _configured(parser)
+    parser.add_argument("--offline", action="store_true", help="the configuration only")
+
+
+def _configured(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("conf", metavar="CONF", help="the configuration file, see docs/configuration.md")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
+                        help="overrides file and environment, as in strategy.base_size=50; may be repeated")
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    _addressed(parser)
+    parser.add_argument("--watch", action="store_true", help="again every second, in place in a terminal; Ctrl-C ends it")
+
+
+def _threads(parser: argparse.ArgumentParser) -> None:
+    _addressed(parser)
+    parser.add_argument("--every", dest="every_s", type=_seconds, metavar="SECONDS", help="again and again; Ctrl-C ends it")
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    _addressed(parser)
+    parser.add_argument("--force", action="store_true", help="also end guards that are latched, as after a day's loss")
+
+
+def _addressed(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--pid", type=int, help="which trader, when several run")
+    parser.add_argument("--control-dir", default="", metavar="DIR", help="its ops.control_dir, if its configuration sets one")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs; repeated answers a line each")
+    return parser
+
+
+def _reasoned(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", default="operator", metavar="TEXT", help="why, for its log and its stats (default operator)")
+
+
+def _frames(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a recording, or bare frames one a line; plain, .gz or .zst; - is stdin")
+    parser.add_argument("--json", action="store_true", help="as JSON (docs/frames.md)")
+    parser.add_argument("--conn", default="pm-book", metavar="NAME", help="the connection of bare frames (default pm-book)")
+    parser.add_argument("--symbol", default="BTCUSDT", help="the pair of the reference frames (default BTCUSDT)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_S:
+        raise argparse.ArgumentTypeError(f"was {text!r}, must be a number of seconds above 0 and at most {_LONGEST_S}")
+    return seconds

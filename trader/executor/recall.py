@@ -1,0 +1,62 @@
+"""What an earlier run left behind, taken over before the first letter. Pure.
+
+The journal says what to ask about; the venue has the last word. Orders that may still be open are asked by id, trades since the
+last word of the journal are read, and balances replace our books when the market is taken up, as at every start.
+"""
+
+from __future__ import annotations
+
+from trader.executor import requests
+from trader.executor.orders import Tracked
+from trader.executor.state import State
+from trader.model.cycle import Now
+from trader.model.order import DONE, Kind, OrderSpec, OrderState, Side, Slot
+from trader.model.recall import Recalled, RecalledOrder
+
+_DAY_MS = 86_400_000
+
+
+def take_over(state: State, recalled: Recalled, now: Now) -> None:
+    """Called once, on a new state."""
+    state.now = now
+    for window in recalled.windows:
+        state.windows.open(window.market)
+        if window.mid_bp is not None:
+            state.windows.mark(window.market.condition_id, window.mid_bp)
+        state.fills_since_s[window.market.condition_id] = window.heard_ms // 1000 - requests.FILLS_OVERLAP_S
+        state.fills_wanted[window.market.condition_id] = state.last_seq
+    for leg in recalled.legs:
+        if leg.side is not None:
+            state.ledger.apply(leg, leg.side)
+    for order in recalled.orders:
+        _track(state, order)
+    for window in recalled.windows:
+        if window.winning_token is not None:
+            state.windows.resolve(window.market.condition_id, window.winning_token)
+    state.latched = {latch.name: latch for latch in recalled.latches}
+    state.day = now.ms // _DAY_MS
+    state.day_start_micro = state.windows.pnl().marked_micro - recalled.day_pnl_micro
+
+
+def _track(state: State, recalled: RecalledOrder) -> None:
+    """Its sender is dead: whether it arrived is the venue's to say."""
+    spec = recalled.spec
+    order = Tracked(recalled.order_id, spec, _slot_of(state, spec), state.epoch, state.now.ns)
+    order.matched_micro = recalled.matched_micro
+    order.traded_micro = state.ledger.traded_by(recalled.order_id)
+    state.orders.add(order)
+    if recalled.state in DONE:
+        order.final = True
+    state.orders.move(order, recalled.state if recalled.state in DONE else OrderState.UNKNOWN, state.now.ns)
+    if requests.is_doubtful(order):
+        requests.ask_later(state, order)
+
+
+def _slot_of(state: State, spec: OrderSpec) -> Slot:
+    """Which quote it was is not written; what counts is the side that it moves us to."""
+    windows = {result.market.condition_id: result.market for result in state.windows.results()}
+    market = windows.get(spec.condition_id)
+    is_yes = market is None or spec.token_id == market.yes_token
+    bid = (spec.side is Side.BUY) is is_yes
+    kind = Kind.REDUCE_SELL if spec.side is Side.SELL else Kind.OPEN_BUY if bid else Kind.COMPLEMENT_BUY
+    return Slot(Side.BUY if bid else Side.SELL, 0, kind)
