@@ -39,7 +39,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "exchange": RUNTIME,                                 # shares no bug with the code that it tests
     **dict.fromkeys(UPPER | {"testing"}, EVERYTHING_BUT_ENTRY),
     **dict.fromkeys(COMPOSITION, EVERYTHING_BUT_ENTRY | COMPOSITION),
-    "cli": EVERYTHING_BUT_ENTRY | COMPOSITION,
+    "arguments": frozenset({"errors"}),
+    "remote": RUNTIME | {"ops"},
+    "cli": EVERYTHING_BUT_ENTRY | COMPOSITION | {"arguments", "remote"},
     "__main__": frozenset({"cli"}),                      # by name, when it runs
     "": frozenset(),                                     # trader/__init__.py loads by name, on demand
 }
@@ -74,7 +76,7 @@ RULES = (
     Rule(frozenset({"psycopg"}), frozenset({"decision"}), "reference data is read through decision/"),
     Rule(frozenset({"unittest", "pytest", "hypothesis"}), NOBODY, "test code belongs into tests/, fakes for embedders into testing/"),
 )
-MAY_PRINT = frozenset({"cli", "config", "__main__", "exchange/serve.py"})       # each of these is a command line
+MAY_PRINT = frozenset({"cli", "remote", "config", "__main__", "exchange/serve.py"})       # each of these is a command line
 MOST_LINES = {"function": 60, "module": 400}
 
 

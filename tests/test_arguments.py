@@ -30,7 +30,7 @@ def test_a_pause_without_a_reason_is_the_operators() -> None:
 
 @pytest.mark.parametrize(("line", "said"), [
     ("", "required: command"), ("rum", "invalid choice: 'rum'"), ("run", "required: CONF"), ("run c --for 0", "was '0', must be"),
-    ("run c --for nan", "was 'nan'"), ("threads --every -1", "expected one argument"), ("threads --every 0", "was '0'"),
+    ("run c --for nan", "was 'nan'"), ("threads --every -1", "was '-1'"), ("threads --every 0", "was '0'"),
     ("pause now", "unrecognized arguments: now"), ("status --pid x", "invalid int value"), ("resume --reason x", "unrecognized"),
 ])
 def test_what_it_does_not_take_is_one_sentence_with_a_way_out(line: str, said: str) -> None:

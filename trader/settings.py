@@ -15,6 +15,7 @@ from trader.errors import ConfigError
 from trader.exchange.settings import ExchangeSettings
 from trader.executor.settings import ExecutorSettings
 from trader.feeds.settings import FeedSettings
+from trader.fleet.settings import FleetSettings
 from trader.gateway.settings import GatewaySettings
 from trader.markets.settings import MarketSettings
 from trader.model.setting import Limits, limits_of, setting
@@ -39,6 +40,7 @@ class Settings:
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     ops: OpsSettings = field(default_factory=OpsSettings)
+    fleet: FleetSettings = field(default_factory=FleetSettings)
     exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
 
 
@@ -169,6 +171,10 @@ def _strategy_is_known(s: Settings) -> Contradiction | None:
     return None
 
 
+def _target_within_most(s: Settings) -> Contradiction | None:
+    return _in_order("fleet.target_assets", s.fleet.target_assets, "fleet.max_assets", s.fleet.max_assets)
+
+
 def _two_ports(s: Settings) -> Contradiction | None:
     if s.exchange.port == 0 or s.exchange.port != s.exchange.ws_port:
         return None
@@ -199,6 +205,7 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _reduce_within_small_size,
     _floor_below_prior,
     _waits_in_order,
+    _target_within_most,
     _two_ports,
     _strategy_is_known,
 )

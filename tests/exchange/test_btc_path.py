@@ -45,7 +45,7 @@ def test_wild_stretches_follow_wild_ones():
 def test_jumps_are_far_outside_of_what_a_quiet_path_does():
     spread = statistics.pstdev(returns(72, 50_000, EVEN))
     far = sum(abs(each) > 6 * spread for each in returns(72, 50_000, replace(EVEN, jumps_per_hour=3, jump_share=0.1)))
-    assert 50 < far < 150       # 150 jumps are expected in these 42 minutes at 72 times the speed
+    assert 25 < far < 80        # of 150 jumps in these 42 minutes at 72 times the speed, the larger third
 
 
 def test_the_same_seed_walks_the_same_path():

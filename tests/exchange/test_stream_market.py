@@ -111,6 +111,18 @@ def test_a_second_subscription_of_the_same_asset_is_refused_but_its_setting_coun
     assert rig.client.types() == ["price_change", "best_bid_ask", "best_bid_ask"]
 
 
+def test_a_connection_takes_500_assets_and_not_one_more(rig):
+    more = tuple(map(str, range(1_000, 1_498)))
+    rig.stream.subscribe(MarketSubscribe(rig.client, more))
+    assert rig.client.take() == []
+    rig.stream.subscribe(MarketSubscribe(rig.client, ("9",)))
+    refused, = rig.client.take()
+    assert (refused["message"], refused["assets_ids"]) == ("too many assets, at most 500 on one connection", ["9"])
+    rig.stream.unsubscribe(MarketUnsubscribe(rig.client, more[:1]))
+    rig.stream.subscribe(MarketSubscribe(rig.client, ("9",)))
+    assert rig.client.take() == []
+
+
 def test_unsubscribe_and_subscribe_brings_a_fresh_snapshot(rig):
     rig.stream.unsubscribe(MarketUnsubscribe(rig.client, ("111",)))
     rig.stream.subscribe(MarketSubscribe(rig.client, ("111",)))

@@ -27,6 +27,10 @@ class StuckConnection:
             pytest.fail("nobody cut the connection")
         raise OSError
 
+    def send_many(self, frames):
+        for frame in frames:
+            self.send(frame)
+
     def shutdown(self, how):
         assert how == socket.SHUT_RDWR
         self.cut.set()

@@ -55,6 +55,7 @@ class Desk:
         self.ns, self.seq, self.requests, self.notes = 1_000_000_000, 0, [], []
         self.connected, self.suspect, self.frozen, self.crowded = True, False, None, False
         self.flights, self.book, self.pulse_age_ms = (), None, 0
+        self.beat, self.journal_trouble = None, ""
 
     def now(self):
         return Now(self.ns, self.ns // 1_000_000)
@@ -63,7 +64,7 @@ class Desk:
         health = FeedHealth(True, self.ns, self.ns, self.ns, None, 1, False)
         book_health = health._replace(connected=self.connected, suspect=self.suspect, frozen=self.frozen)
         pulse = StrategyPulse(self.ns - self.pulse_age_ms * 1_000_000, 0, 0, None)
-        return View(self.book, book_health, health, health, pulse, self.flights, self.crowded)
+        return View(self.book, book_health, health, health, pulse, self.flights, self.crowded, self.beat, self.journal_trouble)
 
     def tell(self, *events):
         for event in events:

@@ -112,7 +112,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         health = FeedHealth(self.fresh, self.now_ns, self.now_ns, self.now_ns, None, 1, False)
         alive = health._replace(connected=True)
         flights = tuple(Flight(True, sent_ns) for _, sent_ns, given_up in self.wire if not given_up)
-        return View(None, health, alive, alive, StrategyPulse(self.now_ns, 0, 0, None), flights, False)
+        return View(None, health, alive, alive, StrategyPulse(self.now_ns, 0, 0, None), flights, False, None, "")
 
     def step(self, event):
         core.step(self.state, event, self.now())

@@ -3,10 +3,11 @@
 import pytest
 
 from trader.executor.state import Session
-from trader.model.action import CancelMarket, CancelOrders, Flight
+from trader.model.action import CancelMarket, CancelOrders, Flight, ReadOrder
 from trader.model.event import Command, Control, MarketResolved, Outcome, TradeStatus
+from trader.model.heartbeat import BeatHealth
 from trader.model.intent import Mode
-from trader.model.order import Side
+from trader.model.order import OrderState, Side
 
 BID, ASK = (Side.BUY, 40, 100), (Side.SELL, 60, 100)
 
@@ -194,3 +195,43 @@ def test_an_outcome_of_a_window_is_told_with_what_it_made(desk):
     desk.wants(BID).acked().filled("o1", 100)
     desk.tell(MarketResolved(desk.market.condition_id, desk.market.yes_token))
     assert "window ended YES: +$60.00; all windows with an outcome: +$60.00" in desk.notes
+
+
+# --- the dead-man's switch and the journal ------------------------------------------------------------------------------
+
+
+def test_nothing_is_placed_before_the_first_beat_was_accepted(new_desk):
+    desk = new_desk()
+    desk.beat = BeatHealth(None, 0, "not sent yet")
+    assert desk.boots().wants(BID).orders() == [] and "no beat was accepted yet" in desk.state.guards["heartbeat"].reason
+    desk.beat = BeatHealth(desk.ns, 0, "")
+    assert len(desk.settle().orders()) == 1
+
+
+@pytest.mark.parametrize(("silent_ms", "cancelled"), [(6999, False), (7000, True)])
+def test_a_silence_of_the_heartbeat_cancels_everything_before_the_venue_does(desk, silent_ms, cancelled):
+    desk.beat = BeatHealth(desk.ns, 0, "")
+    quoting(desk)
+    desk.pulse_age_ms = 0
+    assert ("heartbeat" in desk.wait(silent_ms).state.guards) is cancelled
+    assert bool(desk.asked(CancelMarket)) is cancelled
+
+
+def test_from_ten_seconds_of_silence_on_every_order_is_unknown_and_asked_about(desk):
+    quoting(desk).beat = BeatHealth(desk.ns, 0, "timeout")
+    assert desk.wait(10_000).order().state is OrderState.UNKNOWN
+    assert [r.order_id for r in desk.wait(250).asked(ReadOrder)] == ["o1"]
+
+
+def test_a_silence_that_is_over_when_we_wake_up_is_dealt_with_once(desk):
+    quoting(desk).beat = BeatHealth(desk.ns, 1, "")
+    assert desk.settle().order().state is OrderState.UNKNOWN and desk.state.cancel_alls["heartbeat_lapsed"] == 1
+    desk.wait(10_000)
+    assert desk.state.cancel_alls["heartbeat_lapsed"] == 2            # another one
+    desk.beat = BeatHealth(desk.ns, 2, "")
+    assert desk.settle().state.cancel_alls["heartbeat_lapsed"] == 2   # … which the heartbeat has noticed too
+
+
+def test_a_journal_that_cannot_be_written_stops_the_desk(desk):
+    quoting(desk).journal_trouble = "the disk is full"
+    assert desk.settle().state.guards["journal"].reason == "the disk is full" and desk.asked(CancelMarket) != []

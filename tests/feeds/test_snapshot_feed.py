@@ -70,6 +70,17 @@ def test_a_frozen_source_becomes_stale_although_it_answers_every_poll() -> None:
     assert bench.stale_reason() is not None and "unanswered" in (bench.stale_reason() or "")
 
 
+def test_a_source_that_keeps_giving_the_same_answer_becomes_stale_whatever_age_it_claims() -> None:
+    bench = Bench()
+    bench.run_until(900)
+    assert bench.stale_reason() is None
+    bench.run_until(1100)
+    assert bench.stale_reason() is not None
+    bench.row["ts_ms"] += 1
+    bench.run_until(1200)
+    assert bench.stale_reason() is None
+
+
 def test_a_source_that_calls_itself_stale_is() -> None:
     bench = Bench(stale=True)
     bench.run_until(100)
@@ -89,6 +100,8 @@ def test_a_source_that_returns_is_good_again() -> None:
     bench.failure = httpx.Response(500)
     bench.run_until(100)
     bench.failure = None
+    bench.run_until(1900)
+    bench.row["ts_ms"] += 1
     bench.run_until(2000)
     assert bench.stale_reason() is None
 

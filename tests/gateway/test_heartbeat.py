@@ -120,7 +120,7 @@ def test_a_thread_that_moves_again_is_heard_of_within_a_cycle(heart):
 def test_a_silence_in_which_the_venue_may_have_cancelled_everything_is_counted_once(heart):
     heart.role.do_work()
     heart.beats.refusal = "HTTP 500: oops"
-    heart.run(9000)
+    heart.run(10_500)
     heart.beats.refusal = ""
     heart.run(12_000)
     assert heart.health.lapses == 1
@@ -156,7 +156,7 @@ def test_what_changes_is_logged_and_what_stays_is_not(heart, caplog):
     caplog.set_level("INFO")
     heart.run(12_000)
     heart.beats.refusal = "HTTP 500: oops"
-    heart.run(9000)
+    heart.run(12_000)
     heart.beats.refusal = ""
     heart.run(9000)
     assert [r.message for r in caplog.records] == [

@@ -75,7 +75,7 @@ def test_a_setting_carries_its_limits_beside_its_default():
     hz = next(f for f in fields(Account) if f.name == "hz")
     assert hz.default == 20
     assert limits_of(hz)._asdict() == {"unit": "1/s", "low": 1, "high": 100, "choices": (), "secret": False, "env": None,
-                                       "help": "Ticks a second."}
+                                       "help": "Ticks a second.", "alias": ""}
 
 
 def test_a_setting_without_a_default_is_required():

@@ -76,4 +76,4 @@ def test_threads_are_told_as_text_and_as_data_that_json_can_hold() -> None:
     answer = json.loads(json.dumps(answers_of(FakeTrader())["threads"]({})))
     assert answer["text"] == "a dump" and answer["depths"] == {"inbox": 0}
     mine = next(one for one in answer["threads"] if one["native_id"] == threading.get_native_id())
-    assert mine["stack"][-1]["function"] == "_sample"
+    assert mine["stack"][-1]["function"] == "sample_threads"

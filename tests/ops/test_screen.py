@@ -63,8 +63,85 @@ def test_before_the_executor_reports_all_that_is_not_known_is_a_dash() -> None:
     assert early[0] == "window none is open" and early[2] == "fair - reference -" and "P&L - marked - settled" in early
 
 
+def width(line: Line) -> int:
+    return len("".join(span.text for span in line).rstrip())
+
+
 def test_every_row_fits_into_80_columns_with_large_numbers() -> None:
-    large = STATS | {"quotes": [ORDER | {"price": 0.9999, "remaining": 1_234.5, "state": "PENDING_CANCEL"}], "orders_placed": 99_999,
-                     "window": {"slug": "bitcoin-up-or-down-november-21-2026-10am-et", "time_left_s": 3_599.0, "next": None}}
-    assert [len("".join(span.text for span in line).rstrip()) for line in Screen().lines(large) if line] == sorted(
-        (len("".join(span.text for span in line).rstrip()) for line in Screen().lines(large) if line), key=lambda n: n > 79)
+    large = STATS | {
+        "quotes": [ORDER | {"price": 0.9999, "remaining": 1_234.5, "state": "PENDING_CANCEL"}] * 3, "orders_placed": 99_999,
+        "trading_mode": "ONE_SIDED_SELL", "guards_for_ms": dict.fromkeys(("strategy_stale", "user_feed", "cancel_unconfirmed"), 3_599_000),
+        "window": {"slug": "bitcoin-up-or-down-november-21-2026-10am-et", "time_left_s": 3_599.0, "next": None}}
+    assert max(width(line) for line in Screen().lines(large)) <= 79
+
+
+def test_the_table_keeps_its_height_while_orders_come_and_go() -> None:
+    heights = {len(Screen().lines(STATS | {"quotes": [ORDER] * count})) for count in range(QUOTE_ROWS[0] + 1)}
+    assert len(heights) == 1
+
+
+def test_orders_that_do_not_fit_are_counted() -> None:
+    assert any(one.endswith("and 13 more") for one in rows(STATS | {"quotes": [ORDER] * 20}))
+
+
+@pytest.mark.parametrize(("side", "token_side", "shown"), [
+    ("BUY", "BUY", "buy YES"), ("BUY", "SELL", "sell NO"), ("SELL", "SELL", "sell YES"), ("SELL", "BUY", "buy NO")])
+def test_an_order_is_shown_as_what_happens_to_its_token(side: str, token_side: str, shown: str) -> None:
+    assert f"{shown} 51 ¢" in row("YES", STATS | {"quotes": [ORDER | {"side": side, "token_side": token_side}]})
+
+
+def test_orders_stand_in_the_same_order_however_they_come() -> None:
+    other = ORDER | {"price": 0.5}
+    sell = ORDER | {"side": "SELL", "token_side": "SELL", "price": 0.55}
+    assert rows(STATS | {"quotes": [sell, other, ORDER]}) == rows(STATS | {"quotes": [ORDER, other, sell]})
+
+
+def test_guards_are_named_with_how_long_they_have_been_in_force() -> None:
+    assert row("guards", STATS | {"guards_for_ms": {"book_stale": 3_140, "paused": 125_000}}) == "guards book_stale 3.1 s, paused 2:05"
+
+
+def test_more_guards_than_fit_are_counted() -> None:
+    many = rows(STATS | {"guards_for_ms": {f"g{number}": 0 for number in range(9)}})
+    assert many[4:6] == ["guards g0 0.0 s, g1 0.0 s, g2 0.0 s", "g3 0.0 s, g4 0.0 s, g5 0.0 s, and 3 more"]
+
+
+def test_frames_a_second_are_those_of_the_last_two_seconds() -> None:
+    screen = Screen()
+    for second, frames in ((0, 0), (1, 1_000), (2, 1_100), (3, 1_200)):
+        last = rows(STATS | {"seconds": float(second), "feeds": {"pm-book": {"connected": True, "frames": frames}}}, screen)[-1]
+    assert last == "frames/s pm-book 100"
+
+
+def test_a_polled_reference_shows_its_polls_and_a_lost_feed_that_it_is_down() -> None:
+    screen = Screen()
+    rows(STATS | {"seconds": 0.0, "feeds": {"bn-ticker": {"connected": True, "polls": 0}}}, screen)
+    feeds = {"bn-ticker": {"connected": True, "polls": 50}, "pm-user": {"connected": False, "frames": 9}}
+    assert rows(STATS | {"seconds": 1.0, "feeds": feeds}, screen)[-1] == "frames/s bn-ticker 50 pm-user down"
+
+
+@pytest.mark.parametrize(("part", "now", "colour"), [
+    ("NORMAL", STATS, GREEN), ("STOP", STATS | {"trading_mode": "STOP"}, RED), ("CAUTION", STATS | {"trading_mode": "CAUTION"}, YELLOW),
+    ("live", STATS | {"mode": "live", "window": None}, RED), ("marked", STATS, GREEN), ("settled", STATS, RED)])
+def test_colours_are_for_what_deserves_a_look(part: str, now: dict[str, Any], colour: str) -> None:
+    assert colour_of(part, now) == colour
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(-3, "0:00"), (7.9, "0:07"), (3_599, "59:59"), (3_600, "1:00:00")])
+def test_time_is_told_as_on_a_clock(seconds: float, said: str) -> None:
+    assert clock_text(seconds) == said
+
+
+NUMBER = st.none() | st.floats(min_value=-1e7, max_value=1e7)
+SEEN = st.fixed_dictionaries({"seconds": st.floats(0, 1e7)}, optional={
+    "fair": NUMBER, "cash_usd": NUMBER, "pnl_marked_usd": NUMBER, "trading_mode": st.text(), "session": st.text(),
+    "window": st.none() | st.fixed_dictionaries({"slug": st.none() | st.text(), "time_left_s": NUMBER, "next": st.none() | st.text()}),
+    "reference": st.fixed_dictionaries({"symbol": st.none() | st.text(), "price": NUMBER, "strike": NUMBER}),
+    "guards_for_ms": st.dictionaries(st.text(), st.integers(0, 10**9), max_size=9),
+})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(SEEN, min_size=1, max_size=3))
+def test_whatever_is_known_or_not_there_is_a_table_of_the_same_rows(looks: list[dict[str, Any]]) -> None:
+    screen = Screen()
+    assert {len(screen.lines(now)) for now in looks} == {len(screen.lines(STATS))}

@@ -9,9 +9,10 @@ from trader.executor.pnl import Pnl, WindowResult
 from trader.executor.role import ExecutorReport
 from trader.executor.state import Session
 from trader.model.action import CancelMarket, PlaceOrders
+from trader.model.book import BookTop, Level, MarketBook, ReferencePrice
 from trader.model.event import Command, Control
-from trader.model.intent import Inventory, Mode
-from trader.model.market import Market
+from trader.model.intent import Inventory, Mode, StrategyPulse
+from trader.model.market import LiveMarket, Market
 from trader.model.order import Kind, OrderState, Side, Slot, WorkingOrder
 from trader.model.setting import Secret
 from trader.ops.stats import DeskStats
@@ -124,6 +125,64 @@ def test_depths_show_what_waits_in_each_hand_off(desk):
     desk.desk.hands.outbox.put(CancelMarket(1, "0xaa"))
     desk.desk.hands.outbox.put(PlaceOrders(2, 0, ()))
     assert desk.stats.depths() == {"inbox": 1, "outbox.cancel_all": 1, "outbox.cancel": 0, "outbox.place": 1, "outbox.read": 0}
+
+
+# --- the market, in stats only ------------------------------------------------------------------------------------------
+
+NOBODY_BIDS = {"bid": None, "bid_size": None, "ask": None, "ask_size": None}
+YES = BookTop("1", (Level(4_900, 20_000_000),), (Level(5_100, 1_500_000), Level(5_200, 1)), 100)
+BOOK = MarketBook("0xaa", YES, BookTop("2", (), (), 100), 1, 1, 0, 0)
+REFERENCE = ReferencePrice("BTCUSDT", 99_000_000, 101_000_000, None, 98_000_000, 0, 0)
+
+
+def test_before_anything_is_known_of_the_market_every_key_is_there(desk):
+    desk.begin()
+    now = desk.stats.now()
+    assert now["window"] == {"slug": None, "time_left_s": None, "next": None} and now["fair"] is None
+    assert now["reference"] == {"symbol": None, "price": None, "strike": None}
+    assert now["books"] == {"yes": NOBODY_BIDS, "no": NOBODY_BIDS} and now["guards_for_ms"] == {}
+
+
+def test_the_window_is_shown_with_its_time_left_and_the_next_one(desk):
+    desk.begin()
+    desk.desk.hands.live.publish(LiveMarket(WINDOW._replace(close_ms=desk.clock.wall_ms() + 90_500), WINDOW._replace(slug="later")))
+    assert desk.stats.now()["window"] == {"slug": "btc", "time_left_s": 90.5, "next": "later"}
+
+
+def test_the_best_prices_of_both_books_are_shown_with_their_sizes(desk):
+    desk.begin()
+    desk.desk.hands.live.publish(LiveMarket(WINDOW, None))
+    desk.desk.hands.book.publish(BOOK)
+    assert desk.stats.now()["books"] == {"yes": {"bid": 0.49, "bid_size": 20.0, "ask": 0.51, "ask_size": 1.5}, "no": NOBODY_BIDS}
+
+
+@pytest.mark.parametrize("live", [None, WINDOW._replace(condition_id="0xbb")])
+def test_a_book_of_another_window_is_not_shown(desk, live):
+    desk.begin()
+    desk.desk.hands.live.publish(LiveMarket(live, WINDOW))
+    desk.desk.hands.book.publish(BOOK)
+    assert desk.stats.now()["books"]["yes"] == NOBODY_BIDS
+
+
+@pytest.mark.parametrize(("open_ms", "strike"), [(0, 98.0), (1, None), (None, None)])
+def test_the_strike_is_shown_only_when_it_is_that_of_the_live_window(desk, open_ms, strike):
+    desk.begin()
+    desk.desk.hands.live.publish(LiveMarket(WINDOW, None))
+    desk.desk.hands.reference.publish(REFERENCE._replace(open_ms=open_ms))
+    assert desk.stats.now()["reference"] == {"symbol": "BTCUSDT", "price": 100.0, "strike": strike}
+
+
+def test_the_fair_price_is_that_of_the_strategys_last_run(desk):
+    desk.begin()
+    desk.desk.hands.pulse.publish(StrategyPulse(0, 1, 0, 5_230))
+    assert desk.stats.now()["fair"] == 0.523
+
+
+def test_a_guard_shows_how_long_it_has_been_in_force(desk):
+    desk.begin()
+    desk.desk.hands.report.publish(REPORT._replace(guard_since_ns={"paused": desk.clock.monotonic_ns()}))
+    desk.clock.advance(ms=750)
+    assert desk.stats.now()["guards_for_ms"] == {"paused": 750}
 
 
 @pytest.mark.parametrize("moment", ["before", "running", "reported", "ended"])

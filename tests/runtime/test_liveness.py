@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from trader.runtime.liveness import standing_still
-from trader.runtime.role import Posture, RoleThread
+from trader.runtime.role import Posture
 from trader.testing.manual_clock import ManualClock
 
 MS = 1_000_000
@@ -42,11 +42,7 @@ def test_the_sentence_stays_the_same_while_it_lasts_so_that_it_is_logged_once(cl
 
 
 def test_a_role_that_was_stopped_in_order_is_not_accused_and_one_that_crashed_is(clock):
-    ended, crashed = role("strategy", clock), role("pm-user", clock)
-    for one, work in ((ended, lambda: thread.ask_to_stop()), (crashed, lambda: 1 // 0)):
-        one.on_start = one.on_stop = lambda: None
-        one.do_work = work
-        thread = RoleThread(one, lambda name, error: None)
-        thread.run()                             # on this thread: nothing here needs another
+    ended, crashed = role("strategy", clock, "stopped", 10**12), role("pm-user", clock, "stopped", 10**12)
+    crashed.posture.crashed = True
     assert standing_still([ended], clock.monotonic_ns(), 1000) == ""
     assert standing_still([ended, crashed], clock.monotonic_ns(), 1000) == "pm-user has crashed"

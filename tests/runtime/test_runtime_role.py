@@ -102,6 +102,13 @@ def test_the_posture_says_which_hook_runs_and_that_it_ended():
     assert role.posture.cycles == 1
 
 
+@pytest.mark.parametrize(("hook", "crashed"), [("start", True), ("work", True), ("never", False)])
+def test_a_crash_leaves_its_mark_and_an_orderly_end_does_not(hook, crashed):
+    role = ScriptedRole(at=crash_in(hook, error=ValueError()))
+    run(role)
+    assert role.posture.crashed is crashed
+
+
 def test_a_crashed_role_is_stopped_and_never_overdue():
     role = ScriptedRole(at=crash_in("work", "stop", error=ValueError()))
     run(role)

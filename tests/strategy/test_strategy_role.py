@@ -26,6 +26,8 @@ class Scripted:
 
     def quote(self, view):
         self.asked += 1
+        if isinstance(self.wants, Exception):
+            raise self.wants
         return self.wants
 
 
@@ -254,14 +256,8 @@ def test_a_fill_runs_early(desk):
     assert (desk.role.stats().triggers["fill"], desk.role.latency.summary()["count"]) == (1, 0)
 
 
-def test_a_strategy_that_raises_is_a_crash_of_the_role(make):
-    class Broken:
-        def quote(self, view):
-            raise ZeroDivisionError
-
-    desk = Desk(make)
-    desk.role._strategy = Broken()
-    desk.publish()
+def test_a_strategy_that_raises_is_a_crash_of_the_role(desk):
+    desk.strategy.wants = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         desk.tick()
 
@@ -313,11 +309,9 @@ def test_of_two_reloads_before_a_cycle_the_last_one_counts(desk):
 
 
 def test_a_new_phase_of_the_window_runs_when_it_begins_without_a_ring_or_a_tick(make):
-    desk = Desk(make, strategy_hz=1)
-    desk.clock = desk.role._clock = ManualClock(wall_start_ms=OPEN_MS + 3_300_000 - 100)
-    desk.role.on_start()
+    desk = Desk(make, strategy_hz=1, small_size_fraction=0.4001)         # begins 359,640 ms from here, between two ticks
     desk.publish()
-    desk.ring()
+    desk.tick(ms=359_600)
     before = desk.strategy.asked
-    desk.tick(ms=100)
+    desk.tick(ms=40)
     assert (desk.strategy.asked - before, desk.role.stats().triggers["close"]) == (1, 1)

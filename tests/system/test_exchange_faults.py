@@ -154,15 +154,6 @@ def test_gamma_lists_no_window_after_the_running_one(exchange):
     assert len(httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]) > 1
 
 
-def test_a_market_that_closes_early_takes_no_orders_but_stays_unresolved(exchange):
-    def running():
-        return httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"][0]["markets"][0]
-    assert running()["acceptingOrders"] is True
-    with exchange_fault(exchange, kind="close_early"):
-        time.sleep(0.3)
-    assert (running()["acceptingOrders"], running()["closed"]) == (False, False)
-
-
 def fitting(stream, count, parse=json.loads):
     """The next `count` price changes, as (number of levels, timestamp) or whatever `parse` makes of a frame."""
     found = []
@@ -333,3 +324,13 @@ def test_nonsense_is_refused_with_what_would_be_right(exchange):
     with pytest.raises(TraderError, match=r"channel of freeze was 'rest', must be one of binance, market, user"), \
          exchange_fault(exchange, kind="freeze", channel="rest"):
         pass
+
+
+def test_a_market_that_closes_early_takes_no_orders_but_stays_unresolved(exchange):
+    """The last test: nothing moves in that market any more."""
+    def running():
+        return httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"][0]["markets"][0]
+    assert running()["acceptingOrders"] is True
+    with exchange_fault(exchange, kind="close_early"):
+        time.sleep(0.3)
+    assert (running()["acceptingOrders"], running()["closed"]) == (False, False)

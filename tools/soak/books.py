@@ -44,11 +44,13 @@ class BookWitness:
     def __init__(self, rest_url: str) -> None:
         self._client = httpx.Client(base_url=rest_url, timeout=5)
         self._theirs: defaultdict[str, dict[str, Seen]] = defaultdict(dict)      # by token, then by hash
+        self.is_decided = False      # a book that was looked at last has an empty side: nobody can make a market there
 
     def look(self, token_ids: Iterable[str]) -> None:
-        for token_id in token_ids:
-            dump = book_dump(self._client.get("/book", params={"token_id": token_id}).raise_for_status().json())
-            self._theirs[token_id][dump.hash] = _seen_by_rest(dump)
+        dumps = [book_dump(self._client.get("/book", params={"token_id": token_id}).raise_for_status().json()) for token_id in token_ids]
+        for dump in dumps:
+            self._theirs[dump.token_id][dump.hash] = _seen_by_rest(dump)
+        self.is_decided = not all(dump.bids and dump.asks for dump in dumps)
 
     def compare(self, recording: Path) -> Comparison:
         asked = sum(map(len, self._theirs.values()))

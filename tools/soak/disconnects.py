@@ -27,6 +27,7 @@ class Loss(NamedTuple):
     parameters: dict[str, Any]
     strikes: int
     placed: int          # orders that the exchange took from its begin to the next loss
+    decided: bool        # the market had only one side then, which the desk does not quote
 
 
 def play(soak: Soak, seconds: float, every_s: float) -> list[Loss]:
@@ -37,9 +38,10 @@ def play(soak: Soak, seconds: float, every_s: float) -> list[Loss]:
         seconds -= every_s
         before = soak.wallet.ledger()["placed"]
         with exchange_fault(soak.exchange, channel=channel, **parameters) as fault:
+            decided = False
             for _ in soak.steps(every_s):
-                pass
-            losses.append(Loss(channel, parameters, fault.strikes, soak.wallet.ledger()["placed"] - before))
+                decided |= soak.books.is_decided
+            losses.append(Loss(channel, parameters, fault.strikes, soak.wallet.ledger()["placed"] - before, decided))
         soak.say(f"{channel} {parameters['kind']}: struck {losses[-1].strikes} times, {losses[-1].placed} orders since")
     return losses
 
@@ -53,7 +55,8 @@ def main() -> int:
         soak.checks += [
             at_least("losses", len(losses), 1),
             equal("losses that were none", [loss for loss in losses if not loss.strikes], []),
-            equal("losses after which nothing was quoted", [loss for loss in losses if not loss.placed], []),
+            equal("losses after which nothing was quoted", [loss for loss in losses if not loss.placed and not loss.decided], []),
+            at_least("losses in a market with two sides", sum(not loss.decided for loss in losses), len(losses) / 3),
             *(at_least(f"connections of {feed}", summary["feeds"][feed]["connects"], 1 + cut[feed]) for feed in CHANNELS.values()),
         ]
         return soak.report()

@@ -81,7 +81,8 @@ def needed_cash_micro(taker: NewOrder, fills: Sequence[Fill]) -> int:
     """What a BUY must have free: its dollars, or its whole size at its limit, or what it really costs; plus fees."""
     paid_micro = sum(fill.taker_money_micro for fill in fills)
     rest_micro = taker.size_micro - sum(fill.size_micro for fill in fills)
-    cost_micro = taker.spend_micro or max(notional_micro(taker.price_bp, taker.size_micro), paid_micro + notional_micro(taker.price_bp, rest_micro))
+    at_limit_micro = notional_micro(taker.price_bp, taker.size_micro)
+    cost_micro = taker.spend_micro or max(at_limit_micro, paid_micro + notional_micro(taker.price_bp, rest_micro))
     return cost_micro + sum(fill.fee_micro for fill in fills)
 
 

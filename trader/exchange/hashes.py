@@ -7,12 +7,17 @@ The hash covers a compact JSON object with fixed keys in fixed order: bids ascen
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import lru_cache
 from hashlib import sha1
 from typing import NamedTuple
 
 from trader.exchange.market import BookView
 from trader.exchange.orders import MarketSpec, Outcome, Side
 from trader.model.units import BP_PER_DOLLAR, price_to_wire, size_to_wire
+
+
+PRICE_TEXT = tuple(price_to_wire(price_bp) for price_bp in range(BP_PER_DOLLAR + 1))       # by price_bp
+size_text = lru_cache(maxsize=16_384)(size_to_wire)
 
 
 class BookText(NamedTuple):
@@ -29,7 +34,7 @@ class BookText(NamedTuple):
         version = ',"version":"v2"' if self.spec.version == "v2" else ""
         return (f'{{"market":"{self.spec.condition_id}","asset_id":"{self.spec.token_ids[self.outcome]}",'
                 f'"timestamp":"{self.timestamp_ms}","hash":"{hash_text}","bids":[{self.bids}],"asks":[{self.asks}],'
-                f'"min_order_size":"{size_to_wire(self.spec.min_size_micro)}","tick_size":"{price_to_wire(self.spec.tick_bp)}",'
+                f'"min_order_size":"{size_text(self.spec.min_size_micro)}","tick_size":"{PRICE_TEXT[self.spec.tick_bp]}",'
                 f'"neg_risk":{"true" if self.spec.neg_risk else "false"},"last_trade_price":"{self.last_trade_price}"{version}}}')
 
     def sha1(self) -> str:
@@ -41,7 +46,7 @@ class BookText(NamedTuple):
 
     def frame_json(self, hash_text: str, *, after_trade: bool) -> str:
         """A `book` frame. The one after a trade lacks tick_size and last_trade_price, as on the live venue."""
-        terms = "" if after_trade else f'"tick_size":"{price_to_wire(self.spec.tick_bp)}",'
+        terms = "" if after_trade else f'"tick_size":"{PRICE_TEXT[self.spec.tick_bp]}",'
         last = "" if after_trade else f',"last_trade_price":"{self.last_trade_price}"'
         version = ',"version":"v2"' if self.spec.version == "v2" else ""
         return (f'{{"market":"{self.spec.condition_id}","asset_id":"{self.spec.token_ids[self.outcome]}",'
@@ -84,7 +89,7 @@ class _HalfText:
 
 
 def _level(price_bp: int, size_micro: int) -> str:
-    return f'{{"price":"{price_to_wire(price_bp)}","size":"{size_to_wire(size_micro)}"}}'
+    return f'{{"price":"{PRICE_TEXT[price_bp]}","size":"{size_text(size_micro)}"}}'
 
 
 class BookMirror:
@@ -93,19 +98,19 @@ class BookMirror:
     def __init__(self, spec: MarketSpec, at_ms: int) -> None:
         self.spec, self.changed_ms = spec, at_ms
         self.last_trade_bp: int | None = None       # YES terms
-        self._halves = {side: _HalfText(side) for side in Side}
+        self._bids, self._asks = _HalfText(Side.BUY), _HalfText(Side.SELL)
 
     def set(self, side: Side, yes_bp: int, size_micro: int) -> None:
-        self._halves[side].set(yes_bp, size_micro)
+        (self._bids if side is Side.BUY else self._asks).set(yes_bp, size_micro)
 
     def text(self, outcome: Outcome) -> BookText:
-        bids, asks = self._halves[Side.BUY], self._halves[Side.SELL]
+        bids, asks = self._bids, self._asks
         texts = (bids.own, asks.own) if outcome is Outcome.YES else (asks.mirrored, bids.mirrored)
         return BookText(self.spec, outcome, ",".join(texts[0]), ",".join(texts[1]), self.last_trade_text(outcome), self.changed_ms)
 
     def best_bp(self, outcome: Outcome) -> tuple[int | None, int | None]:
         """Best bid and ask of one outcome."""
-        bid_bp, ask_bp = (self._halves[side].best_bp() for side in (Side.BUY, Side.SELL))
+        bid_bp, ask_bp = self._bids.best_bp(), self._asks.best_bp()
         if outcome is Outcome.YES:
             return bid_bp, ask_bp
         return (None if ask_bp is None else BP_PER_DOLLAR - ask_bp), (None if bid_bp is None else BP_PER_DOLLAR - bid_bp)

@@ -109,7 +109,7 @@ class Application:
         if exact is not None:
             return exact, ""
         stem, _, argument = path.rpartition("/")
-        return self._routes.get((method, stem + "/"), not_implemented), argument
+        return self._routes.get((method, stem + "/") if stem else ("", ""), not_implemented), argument
 
 
 def not_implemented(request: Request) -> Any:

@@ -82,7 +82,8 @@ class MarketRoutes:
         """What the CLOB itself knows of a market; its slug, question and dates are Gamma's."""
         spec = market.spec
         return _simplified(market) | {
-            "enable_order_book": True, "minimum_order_size": spec.min_size_micro // MICRO, "minimum_tick_size": spec.tick_bp / BP_PER_DOLLAR,
+            "enable_order_book": True,
+            "minimum_order_size": spec.min_size_micro // MICRO, "minimum_tick_size": spec.tick_bp / BP_PER_DOLLAR,
             "accepting_order_timestamp": iso_utc(market.listed_ms // 1000 * 1000), "seconds_delay": self._delay_ms // 1000,
             "maker_base_fee": LEGACY_BASE_FEE, "taker_base_fee": LEGACY_BASE_FEE, "neg_risk": spec.neg_risk, "is_50_50_outcome": False,
         }

@@ -33,7 +33,8 @@ def new_order_row(new: NewOrder) -> list[Any]:
 
 
 def new_order(row: list[Any], markets: Markets) -> NewOrder:
-    order_id, account_id, owner, maker_address, condition_id, outcome, side, price_bp, size_micro, order_type, post_only, expires_ms, spend_micro = row
+    (order_id, account_id, owner, maker_address, condition_id, outcome, side, price_bp, size_micro, order_type, post_only, expires_ms,
+     spend_micro) = row
     return NewOrder(order_id, account_id, owner, maker_address, markets[condition_id].spec, Outcome(outcome), Side(side), price_bp,
                     size_micro, OrderType(order_type), post_only, expires_ms, spend_micro)
 

@@ -28,7 +28,15 @@ class FaultyConnection(ServerConnection):
     def send_data(self) -> None:
         """Held-back bytes stay in the protocol's own buffer and leave with the first send after the freeze."""
         if self.faults is None or not is_mute(self.faults, self.channel):
+            if len(self.protocol.writes) > 1 and all(self.protocol.writes):         # an empty one means the end of the stream
+                self.protocol.writes = [b"".join(self.protocol.writes)]
             super().send_data()
+
+    def send_many(self, texts: list[str]) -> None:
+        """One system call for all of them; most of what a frame costs is that call."""
+        with self.send_context():
+            for text in texts:
+                self.protocol.send_text(text.encode())
 
     def reset(self) -> None:
         """A TCP reset, at once and whichever threads use the socket: connecting to "nowhere" is how Linux tears a connection down."""
@@ -52,9 +60,17 @@ class FrameFaults:
         self._connection, self._faults, self._channel = connection, faults, channel
         self._overtaken = ""        # a frame that waits for the one behind it
 
-    def send(self, frame: str, offered_ms: int) -> None:
-        """Sends what faults make of the frame. PONG is nobody's data and always passes."""
-        if self._faults.is_quiet or frame == "PONG":
+    def send_all(self, offers: list[tuple[str, int]]) -> None:
+        """Frames with the time of their offer, in order."""
+        if self._faults.is_quiet:
+            self._connection.send_many([frame for frame, _ in offers])
+        else:
+            for frame, offered_ms in offers:
+                self._send(frame, offered_ms)
+
+    def _send(self, frame: str, offered_ms: int) -> None:
+        """What faults make of the frame. PONG is nobody's data and always passes."""
+        if frame == "PONG":
             self._connection.send(frame)
             return
         self._faults.wait_while_on(self._channel, Kind.FREEZE)

@@ -12,10 +12,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from trader.exchange.events import BookChanged, BookRestored, LevelChange, MarketListed, MarketResolved, TickChanged
-from trader.exchange.hashes import BookMirror, last_trade_price, mirror_of
+from trader.exchange.hashes import PRICE_TEXT, BookMirror, last_trade_price, mirror_of, size_text
 from trader.exchange.orders import MarketSpec, Outcome, Side, Trade
 from trader.exchange.subscriber import Subscriber
 from trader.model.units import complement_bp, price_to_wire, size_to_wire
+
+
+MOST_ASSETS = 500       # on one connection
+_BOTH = tuple(Outcome)
 
 
 class MarketSubscribe(NamedTuple):
@@ -37,6 +41,7 @@ class MarketStream:
         self._mirrors: dict[str, BookMirror] = {}           # by condition id
         self._markets: dict[str, MarketSpec] = {}           # by token id
         self._listeners: dict[str, dict[Subscriber, None]] = {}     # by token id; a dict keeps the order of arrival
+        self._assets: dict[Subscriber, dict[str, None]] = {}        # the same the other way round
         self._custom: dict[Subscriber, None] = {}
 
     # subscriptions ---------------------------------------------------------------------------------------------------
@@ -46,10 +51,15 @@ class MarketStream:
             self._custom.pop(request.subscriber, None)
             if request.custom_features:
                 self._custom[request.subscriber] = None
-        known = [token for token in request.token_ids if request.subscriber in self._listeners.get(token, ())]
-        fresh = [token for token in dict.fromkeys(request.token_ids) if token not in known]
+        assets = self._assets.setdefault(request.subscriber, {})
+        asked = dict.fromkeys(request.token_ids)
+        known, fresh = [token for token in asked if token in assets], [token for token in asked if token not in assets]
         if known:
-            request.subscriber.offer(_text({"event_type": "error", "message": "duplicate assets", "assets_ids": known}))
+            _refuse(request.subscriber, "duplicate assets", known)
+        if len(assets) + len(fresh) > MOST_ASSETS:
+            _refuse(request.subscriber, f"too many assets, at most {MOST_ASSETS} on one connection", fresh)
+            return
+        assets.update(dict.fromkeys(fresh))
         for token in fresh:
             self._listeners.setdefault(token, {})[request.subscriber] = None
         books = [self._snapshot(token) for token in fresh if token in self._markets]
@@ -57,10 +67,16 @@ class MarketStream:
             request.subscriber.offer(f"[{','.join(books)}]")
 
     def unsubscribe(self, request: MarketUnsubscribe) -> None:
-        for token in list(self._listeners) if request.token_ids is None else request.token_ids:
-            self._listeners.get(token, {}).pop(request.subscriber, None)
+        assets = self._assets.get(request.subscriber, {})
+        for token in list(assets) if request.token_ids is None else request.token_ids:
+            assets.pop(token, None)
+            listeners = self._listeners.get(token, {})
+            listeners.pop(request.subscriber, None)
+            if not listeners:
+                self._listeners.pop(token, None)
         if request.token_ids is None:
             self._custom.pop(request.subscriber, None)
+            self._assets.pop(request.subscriber, None)
 
     def _snapshot(self, token_id: str) -> str:
         spec = self._markets[token_id]
@@ -101,23 +117,24 @@ class MarketStream:
 
     def book_changed(self, event: BookChanged) -> None:
         mirror = self._mirrors[event.spec.condition_id]
-        best_before = [mirror.best_bp(outcome) for outcome in Outcome]
-        _apply(mirror, event)
         listeners = self._listeners_of(event.spec)
         if not listeners:
+            _apply(mirror, event)
             return
-        texts = [mirror.text(outcome) for outcome in Outcome]
+        best_before = [mirror.best_bp(outcome) for outcome in _BOTH]
+        _apply(mirror, event)
+        texts = [mirror.text(outcome) for outcome in _BOTH]
         hashes = [text.sha1() for text in texts]
-        best_after = [mirror.best_bp(outcome) for outcome in Outcome]
+        best_after = [mirror.best_bp(outcome) for outcome in _BOTH]
         for level in event.levels:
             _offer(listeners, _price_change(event, level, hashes, best_after))
         if event.trades:
-            for outcome in Outcome:
+            for outcome in _BOTH:
                 frame = texts[outcome].frame_json(hashes[outcome], after_trade=True)
                 _offer(self._listeners.get(event.spec.token_ids[outcome], {}), frame)
         for trade in event.trades:
             _offer(self._listeners.get(trade.token_id, {}), _text(_last_trade(trade)))
-        for outcome in Outcome:
+        for outcome in _BOTH:
             if best_after[outcome] != best_before[outcome]:
                 self._tell_best(event, outcome, best_after[outcome])
 
@@ -150,10 +167,10 @@ def _apply(mirror: BookMirror, event: BookChanged) -> None:
 def _price_change(event: BookChanged, level: LevelChange, hashes: list[str], best: list[tuple[int | None, int | None]]) -> str:
     """One level, named for both outcomes: a bid for one is an ask for the other at the complement."""
     other_side = Side.SELL if level.side is Side.BUY else Side.BUY
-    size = size_to_wire(level.size_micro)
+    size = size_text(level.size_micro)
     sides = ((Outcome.YES, level.side, level.yes_bp), (Outcome.NO, other_side, complement_bp(level.yes_bp)))
     changes = ",".join(
-        f'{{"asset_id":"{event.spec.token_ids[outcome]}","price":"{price_to_wire(price_bp)}","size":"{size}","side":"{side.value}",'
+        f'{{"asset_id":"{event.spec.token_ids[outcome]}","price":"{PRICE_TEXT[price_bp]}","size":"{size}","side":"{side.value}",'
         f'"hash":"{hashes[outcome]}","best_bid":"{_price(best[outcome][0])}","best_ask":"{_price(best[outcome][1])}"}}'
         for outcome, side, price_bp in sides
     )
@@ -189,8 +206,12 @@ def _new_market(event: MarketListed) -> dict[str, Any]:
     }
 
 
+def _refuse(subscriber: Subscriber, why: str, token_ids: list[str]) -> None:
+    subscriber.offer(_text({"event_type": "error", "message": why, "assets_ids": token_ids}))
+
+
 def _price(price_bp: int | None) -> str:
-    return "" if price_bp is None else price_to_wire(price_bp)
+    return "" if price_bp is None else PRICE_TEXT[price_bp]
 
 
 def _text(frame: dict[str, Any]) -> str:

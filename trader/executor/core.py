@@ -28,9 +28,11 @@ from trader.model.event import (
 )
 from trader.model.intent import QuoteIntent
 from trader.model.market import Market
+from trader.model.order import OrderState
 from trader.model.units import MICRO
 
 _DAY_MS = 86_400_000
+_LAPSE_MS = 10_000           # the venue's own limit
 
 
 def step(state: State, event: ExecutorEvent | QuoteIntent, now: Now) -> None:
@@ -82,12 +84,28 @@ def settle(state: State, view: View, now: Now, limits: guards.Limits) -> None:
         _do(state, *chore)
     if reconcile.upkeep(state):
         _mark(state, view)
+    _look_at_heartbeat(state, view)
     guards.enforce(state, view, limits)
     if sweep.advance(state):
         _after_sweep(state)
     if state.sweep is None and state.session is Session.ACTIVE:
         _replan(state, view)
         flatten.advance(state, view)
+
+
+def _look_at_heartbeat(state: State, view: View) -> None:
+    """After a silence of ten seconds the venue may have cancelled everything: every order is unknown until it was asked."""
+    beat = view.beat
+    if beat is None:
+        return
+    lapses = beat.lapses + ((beat.silent_ms(state.now.ns) or 0) >= _LAPSE_MS)
+    if lapses > state.lapses:
+        for order in state.orders.live():
+            if order.state is OrderState.WORKING:
+                state.orders.move(order, OrderState.UNKNOWN, state.now.ns)
+                requests.ask_later(state, order)
+        sweep.begin(state, "heartbeat_lapsed", cools_down=True)
+    state.lapses = max(state.lapses, lapses)
 
 
 def _mark(state: State, view: View) -> None:

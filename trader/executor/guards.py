@@ -71,6 +71,7 @@ def _mode(state: State) -> Mode:
 def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
     yield from _feeds(state, view, limits)
     yield from _own_requests(state, view)
+    yield from _heartbeat(state, view)
     yield from _venue_mode(state)
     yield from _fat_finger(state, view)
     yield from _positions(state)
@@ -79,6 +80,8 @@ def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
         yield from _near_close(state.market, state.now.ms)
     if state.paused is not None:
         yield Guard("paused", Mode.STOP, state.paused, True)
+    if view.journal_trouble:
+        yield Guard("journal", Mode.STOP, view.journal_trouble, True)
     if view.crowded:
         yield Guard("inbox", Mode.STOP, f"more than {state.settings.inbox_limit} unread letters; look for a slow gateway", True)
     if state.sweep is not None:
@@ -140,6 +143,16 @@ def _within_10s(times_ns: deque[int], now_ns: int) -> int:
     while times_ns and now_ns - times_ns[0] > _TEN_S_NS:
         times_ns.popleft()
     return len(times_ns)
+
+
+def _heartbeat(state: State, view: View) -> Iterator[Guard]:
+    """At 10 s the venue cancels by itself; we do it before, and quote again only when it hears us."""
+    beat = view.beat
+    silent_ms = beat.silent_ms(state.now.ns) if beat else 0
+    if beat is None or (silent_ms is not None and silent_ms < state.settings.heartbeat_ms):
+        return
+    since = "no beat was accepted yet" if silent_ms is None else f"the last accepted beat was sent {silent_ms} ms ago"
+    yield Guard("heartbeat", Mode.STOP, f"{since} ({beat.reason})" if beat.reason else since, True)
 
 
 def _venue_mode(state: State) -> Iterator[Guard]:

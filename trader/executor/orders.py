@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from trader.model.cycle import Move
 from trader.model.order import DONE, NEXT, Kind, OrderSpec, OrderState, Side, Slot, WorkingOrder
 from trader.model.units import PriceBp, SizeMicro, complement_bp
 
@@ -81,6 +82,7 @@ class OrderTable:
         self._orders: dict[str, Tracked] = {}
         self._live: dict[str, Tracked] = {}
         self._watched: dict[str, Tracked] = {}       # every exposed one is in here: few, and looked through every cycle
+        self._moves: list[Move] = []         # since they were last taken
         self.ended: Counter[OrderState] = Counter()
         self.refused_moves = 0               # events that contradict the table: late or duplicated, counted and ignored
 
@@ -102,11 +104,17 @@ class OrderTable:
             self.refused_moves += 1
             return False
         order.state, order.changed_ns = state, now_ns
+        self._moves.append(Move(order.order_id, state))
         if order.done:
             order.cancelling = False
             self.ended[state] += 1
             del self._live[order.order_id]
         return True
+
+    def take_moves(self) -> list[Move]:
+        """Every change of state since the last call; for the journal."""
+        moves, self._moves = self._moves, []
+        return moves
 
     def exposed(self) -> Iterator[Tracked]:
         """Every order that may still change inventory: live ones, and finished ones whose trades are still to come."""

@@ -15,13 +15,16 @@ from trader.executor.pnl import Pnl, WindowResult
 from trader.executor.state import Session, State
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
-from trader.handoff.inbox import ExecutorInbox, Letter
+from trader.handoff.inbox import ExecutorInbox
+from trader.handoff.inbox import Letter as InboxLetter
+from trader.handoff.journal import JournalQueue
 from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.outbox import OrderOutbox
 from trader.model.action import Flight, PlaceOrders
 from trader.model.book import FeedHealth, MarketBook
-from trader.model.cycle import Note, Now, RaiseEpoch, View
+from trader.model.cycle import Cycle, Letter, Note, Now, RaiseEpoch, View
 from trader.model.event import Answer, MailWaiting, Outcome, PlaceResult, Timing
+from trader.model.heartbeat import BeatHealth
 from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState
 from trader.model.units import MoneyMicro
@@ -45,6 +48,7 @@ class Inputs(NamedTuple):
     user_health: SnapshotCache[FeedHealth]
     pulse: SnapshotCache[StrategyPulse]
     flights: tuple[SnapshotCache[Flight | None], ...]    # one a gateway thread
+    beat: SnapshotCache[BeatHealth] | None = None        # None: the venue has no dead-man's switch
 
 
 class ExecutorReport(NamedTuple):
@@ -75,11 +79,13 @@ class ExecutorRole:
 
     def __init__(self, state: State, limits: guards.Limits, inputs: Inputs, *, inbox: ExecutorInbox, mailbox: IntentMailbox,
                  outbox: OrderOutbox, inventory: SnapshotCache[Inventory], report: SnapshotCache[ExecutorReport],
-                 bell: Doorbell, clock: Clock, on_stopped: Callable[[], None]) -> None:
+                 bell: Doorbell, clock: Clock, on_stopped: Callable[[], None], journal: JournalQueue | None = None) -> None:
+        """Without a `journal` nothing is kept and nothing recalled: for tests and simulations."""
         self._state, self._limits, self._inputs = state, limits, inputs
         self._inbox, self._mailbox, self._outbox = inbox, mailbox, outbox
         self._inventory, self._report, self._bell = inventory, report, bell
-        self._clock, self._on_stopped = clock, on_stopped
+        self._clock, self._on_stopped, self._journal = clock, on_stopped, journal
+        self._letters: list[Letter] = []         # handled in this cycle
         self._fills_seen = 0
         self._report_due_ns = 0
         self._stop_told = False
@@ -104,6 +110,7 @@ class ExecutorRole:
             self._handle(letter, now)
             letter = self._inbox.get(0) if left else None
         core.settle(self._state, view, now, self._limits)
+        self._keep(view, now)
         self._carry_out()
         self._publish(now)
 
@@ -125,20 +132,33 @@ class ExecutorRole:
         seen = self._inputs
         flights = tuple(flight for cache in seen.flights if (flight := cache.read()) is not None)
         return View(seen.book.read(), seen.book_health.read(), seen.reference_health.read(), seen.user_health.read(),
-                    seen.pulse.read(), flights, self._inbox.crowded)
+                    seen.pulse.read(), flights, self._inbox.crowded, seen.beat.read() if seen.beat else None,
+                    self._journal.trouble if self._journal else "")
 
-    def _handle(self, letter: Letter, now: Now) -> None:
+    def _handle(self, letter: InboxLetter, now: Now) -> None:
         if isinstance(letter.event, MailWaiting):
             self._take_mail(now)                         # every ring is answered, or the mailbox would stay silent
             return
         if isinstance(letter.event, PlaceResult):
             self._time(letter.event)
+        self._letters.append(letter.event)
         core.step(self._state, letter.event, now)
 
     def _take_mail(self, now: Now) -> None:
         intent: QuoteIntent | None = self._mailbox.take()
         if intent is not None:
+            self._letters.append(intent)
             core.step(self._state, intent, now)
+
+    def _keep(self, view: View, now: Now) -> None:
+        """Into the journal before anything leaves: a gateway thread waits for it before it sends a place."""
+        state, letters = self._state, tuple(self._letters)
+        self._letters.clear()
+        moves = tuple(state.orders.take_moves())
+        happened, state.happened = state.happened or letters or state.actions or moves, False
+        if self._journal is not None and happened:
+            self._journal.put(Cycle(now, letters, view, tuple(state.actions), tuple(state.notes), moves, state.mode, state.session,
+                                    tuple(state.guards.values()), tuple(state.latched.values())))
 
     def _carry_out(self) -> None:
         state = self._state

@@ -32,6 +32,8 @@ class ExecutorSettings:
                                           "much below it (without one: the mid).", unit="cents", low=0, high=100)
     max_orders_10s: int = setting(400, "Orders placed within ten seconds beyond which the desk stops: something runs away.",
                                   low=10, high=10_000)
+    heartbeat_ms: int = setting(7000, "Silence of the dead-man switch at which all is cancelled; the venue does it at 10 s.",
+                                unit="ms", low=2000, high=9500)
     flatten_cents: int = setting(5, "`trader flatten` sells no cheaper than this below the mid at which it began.", unit="cents", low=0,
                                  high=99)
     inbox_limit: int = setting(1000, "Unread letters beyond which everything is cancelled.", low=10, high=1_000_000)

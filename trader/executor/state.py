@@ -91,6 +91,7 @@ class State:
         self.epoch = 0
         self.paused: str | None = None
         self.flatten: Flatten | None = None          # the last emergency close
+        self.lapses = 0                              # silences of the heartbeat that were dealt with
         self.user_generation = 0
         self.user_up = False
         self.user_down_generation = 0                # an "up" of this connection or an older one is out of date

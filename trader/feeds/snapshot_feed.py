@@ -1,7 +1,8 @@
 """The role `bn-ticker` over HTTP: polls a snapshot source instead of holding a WebSocket. Same cache, same readers.
 
 Thread: its own. Parks in the pacer's wait; a request has a deadline. The age that counts is the source's own (trap: a poller
-that re-reads a frozen source looks alive): `received_ns` is when the *source* heard of the price, not when we asked.
+that re-reads a frozen source looks alive): `received_ns` is when the *source* heard of the price, not when we asked. An answer with the
+`ts_ms` of the last one is the last one, whatever age it claims: a file that nobody writes any more never gets older by itself.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class SnapshotFeed:
         self._pacer = Pacer(clock, int(1e9 / source.poll_hz))
         self._backoff = Backoff(1 / source.poll_hz, 1.0)
         self._retry_ns = self._polled_ns = self._source_ns = 0
+        self._source_ms: int | None = None       # the newest answer's own time
         self._is_good = False                    # the last poll was answered, and the source does not call itself stale
         self.polls = self.failures = 0
 
@@ -92,7 +94,9 @@ class SnapshotFeed:
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._polled_ns = self._clock.monotonic_ns()
-        self._source_ns = max(self._source_ns, self._polled_ns - snapshot.age_ms * _NS_PER_MS)
+        if snapshot.source_ms is None or snapshot.source_ms != self._source_ms:
+            self._source_ms = snapshot.source_ms
+            self._source_ns = max(self._source_ns, self._polled_ns - snapshot.age_ms * _NS_PER_MS)
         self._is_good = not snapshot.is_stale
         before = self._reference.read()
         price = ReferencePrice(self._source.symbol, snapshot.bid_micro, snapshot.ask_micro, None, snapshot.open_micro,

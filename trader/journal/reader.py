@@ -65,5 +65,5 @@ def _texts(file: Path, run_id: str) -> Iterator[tuple[int, bytes]]:
                 text = unpacker.decompress(row["packed"])
             except zstandard.ZstdError as why:
                 raise JournalError(f"{file}: cycle {row['number']} of run {run_id} is damaged: {why}.",
-                                   remedy="What came before it can be trusted; the tables (fills, orders, pnl) do not depend on it.") from why
+                                   remedy="What came before it can be trusted, and so can fills, orders and pnl.") from why
             yield row["number"], text

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from trader.model.action import Flight, PlaceOrders, Request
 from trader.model.book import FeedHealth, MarketBook
 from trader.model.event import ExecutorEvent
+from trader.model.heartbeat import BeatHealth
 from trader.model.intent import Mode, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState
 
@@ -31,7 +32,9 @@ class View(NamedTuple):
     user_health: FeedHealth | None
     pulse: StrategyPulse | None
     flights: tuple[Flight, ...]
-    crowded: bool
+    crowded: bool                        # too many unread letters
+    beat: BeatHealth | None              # of the venue's dead-man's switch; None: it is not used
+    journal_trouble: str                 # why nothing may be placed, or empty
 
 
 class RaiseEpoch(NamedTuple):

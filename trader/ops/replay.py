@@ -15,11 +15,12 @@ import orjson
 from trader.errors import JournalError
 from trader.executor import core
 from trader.executor.guards import Limits
+from trader.executor.recall import take_over
 from trader.executor.settings import ExecutorSettings
 from trader.executor.state import State
 from trader.journal.reader import RecordedRun
 from trader.model.action import PlaceOrders
-from trader.model.cycle import Cycle
+from trader.model.cycle import Cycle, Now
 from trader.model.market import VenueRules
 from trader.model.order import OrderSpec
 
@@ -32,6 +33,7 @@ class Setup(NamedTuple):
     max_batch: int
     size_step_micro: int
     first_salt: int
+    began: Now                   # when the executor took over what was recalled
 
 
 class Verdict(NamedTuple):
@@ -41,17 +43,17 @@ class Verdict(NamedTuple):
     difference: str              # the first one; empty: every decision was the recorded one
 
 
-def setup_text(settings: ExecutorSettings, limits: Limits, rules: VenueRules, first_salt: int) -> str:
+def setup_text(settings: ExecutorSettings, limits: Limits, rules: VenueRules, first_salt: int, began: Now) -> str:
     """Kept with the run, when it begins."""
     return orjson.dumps({"settings": asdict(settings), "limits": limits._asdict(), "max_batch": rules.max_batch,
-                         "size_step_micro": rules.size_step_micro, "first_salt": first_salt}).decode()
+                         "size_step_micro": rules.size_step_micro, "first_salt": first_salt, "began": began._asdict()}).decode()
 
 
 def setup_of(run: RecordedRun) -> Setup:
     try:
         kept = orjson.loads(run.setup)
         return Setup(ExecutorSettings(**kept["settings"]), Limits(**kept["limits"]), kept["max_batch"], kept["size_step_micro"],
-                     kept["first_salt"])
+                     kept["first_salt"], Now(**kept["began"]))
     except (ValueError, TypeError, KeyError) as why:
         raise JournalError(f"run {run.run_id} was written by trader {run.version}, whose settings differ: {why}.",
                            remedy=f"Replay it with trader {run.version}.") from why
@@ -76,6 +78,7 @@ def verify(run: RecordedRun, cycles: Iterable[Cycle]) -> Verdict:
     setup = setup_of(run)
     rules = RecordedRules(setup)
     state = State(setup.settings, rules, setup.first_salt)
+    take_over(state, run.recalled, setup.began)
     count = letters = actions = 0
     for cycle in cycles:
         rules.learn(cycle)
@@ -96,7 +99,8 @@ def _difference(state: State, cycle: Cycle) -> str:
         if here != there:
             return f"action {index} was {there}, is {here} now"
     pairs = (("mode", state.mode.name, cycle.mode.name), ("session", str(state.session), cycle.session),
-             ("guards", tuple(state.guards.values()), cycle.guards), ("notes", tuple(state.notes), cycle.notes))
+             ("guards", tuple(state.guards.values()), cycle.guards), ("latches", tuple(state.latched.values()), cycle.latches),
+             ("orders", tuple(state.orders.take_moves()), cycle.moves), ("notes", tuple(state.notes), cycle.notes))
     for what, here, there in pairs:
         if here != there:
             return f"{what}: was {there}, is {here} now"

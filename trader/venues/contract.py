@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from trader.model.event import Answer, Fill, OrderUpdate, Outcome
@@ -203,6 +203,7 @@ class Snapshot(NamedTuple):
     open_ms: int | None              # start of the window to which the open belongs
     age_ms: int
     is_stale: bool
+    source_ms: int | None = None     # the source's own wall time of it: two answers with the same one are the same answer
 
 
 class SnapshotSource(Protocol):
@@ -233,6 +234,76 @@ class Discovery(Protocol):
         """The token that pays one dollar; None while the market is not resolved."""
         ...
     def close(self) -> None: ...
+
+
+# --- the whole catalogue, for the fleet -------------------------------------------------------------------------------
+
+
+class ListedMarket(NamedTuple):
+    """A market as a listing shows it: enough to watch it, not to trade it. Its two tokens always travel together."""
+
+    condition_id: str
+    tokens: tuple[str, str]
+    tick_bp: PriceBp
+    end_ms: int              # wall time; the market may be resolved later than that
+    slug: str
+    series: str              # slug; empty: of no series
+    tags: tuple[str, ...]    # slugs
+    volume_micro: MoneyMicro
+
+
+class CatalogueQuery(NamedTuple):
+    """What is looked for. Empty texts, zero and None mean: any."""
+
+    tags: tuple[str, ...]
+    series: tuple[str, ...]
+    min_volume_micro: MoneyMicro
+    end_min_ms: int
+    end_max_ms: int | None
+
+    def fits(self, market: ListedMarket) -> bool:
+        return (
+            (not self.tags or not set(self.tags).isdisjoint(market.tags))
+            and (not self.series or market.series in self.series)
+            and market.volume_micro >= self.min_volume_micro
+            and market.end_ms >= self.end_min_ms
+            and (self.end_max_ms is None or market.end_ms <= self.end_max_ms)
+        )
+
+
+class Catalogue(Protocol):
+    """Lists markets. Blocking, each request with a deadline; used by one thread. Raises ConnectionLost or WireError."""
+
+    def pages(self, query: CatalogueQuery) -> Iterator[list[ListedMarket]]:
+        """All open markets that fit, page by page until the venue says that there are no more. A page may be empty."""
+        ...
+    def event(self, slug: str) -> list[ListedMarket]:
+        """The open markets of one event; empty when it is unknown."""
+        ...
+    def close(self) -> None: ...
+
+
+class MarketBorn(NamedTuple):
+    """The stream tells of a new market; the catalogue has what the stream does not say."""
+
+    event_slug: str
+
+
+class MarketOver(NamedTuple):
+    """The stream tells that a market is resolved."""
+
+    condition_id: str
+
+
+class PoolStream(MarketStream, Protocol):
+    """A market stream whose frames can be handed on unread. Pure; owned by one connection's thread."""
+
+    def split(self, frame: bytes) -> list[tuple[bytes, bytes]]:
+        """(token, frame) pairs, each of one market only; the token is one of that market's. Empty: no book is concerned."""
+        ...
+    def news(self, frame: bytes) -> list[MarketBorn | MarketOver]:
+        """What a frame without books tells of markets. Nothing it cannot read is worth an error."""
+        ...
 
 
 # --- orders ---------------------------------------------------------------------------------------------------------

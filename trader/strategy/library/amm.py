@@ -108,6 +108,8 @@ class Amm:
         return bids, asks
 
     def _pool(self, target_bp: int, tick_bp: int) -> _Pool:
+        """A target beyond the range is taken to be at its end: there, only the side that leads back is quoted."""
+        target_bp = min(self._p_max_bp, max(self._p_min_bp, target_bp))
         lowest_bp = max(target_bp - self._spread_bp - self._depth_bp, self._p_min_bp)
         highest_bp = min(target_bp + self._spread_bp + self._depth_bp, self._p_max_bp)
         bids = range(target_bp - self._spread_bp, lowest_bp - 1, -self._delta_bp)

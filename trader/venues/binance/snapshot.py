@@ -3,7 +3,7 @@
     {"symbol": "BTCUSDT", "ts_ms": 1795000000123, "bid": 60000.01, "ask": 60000.02, "mid_px": 60000.015, "age_ms": 12,
      "stale": false, "open_px": 59950.5, …}
 
-Its own `age_ms` and `stale` count, never the moment of the poll: a poller that re-reads a frozen source looks alive.
+Its own `age_ms`, `stale` and `ts_ms` count, never the moment of the poll: a poller that re-reads a frozen source looks alive.
 Numbers may come as JSON numbers or as text; their digits are taken as written, never through a float.
 """
 
@@ -49,7 +49,7 @@ def _snapshot(row: dict[str, Any]) -> Snapshot:
         bid_micro=bid_micro, ask_micro=ask_micro,
         open_micro=None if open_px is None else price_micro_from_wire(str(open_px)),
         open_ms=None if open_px is None else int(row["ts_ms"]) // _HOUR_MS * _HOUR_MS,
-        age_ms=_whole_ms(row["age_ms"]), is_stale=row["stale"],
+        age_ms=_whole_ms(row["age_ms"]), is_stale=row["stale"], source_ms=None if row.get("ts_ms") is None else int(row["ts_ms"]),
     )
 
 

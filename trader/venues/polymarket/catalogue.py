@@ -1,0 +1,133 @@
+"""All open markets of Gamma, page by page, for the fleet. Used by the thread `fl-lifecycle`; each request has a deadline.
+
+The end of the listing is where the venue names no next cursor, whatever a page holds: a page on which nothing fits is not the last one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from trader.errors import ConnectionLost, WireError
+from trader.model.units import MoneyMicro, price_bp_from_wire, scaled_int
+from trader.venues.contract import CatalogueQuery, ListedMarket
+from trader.venues.polymarket.discovery import padded_condition_id
+from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
+
+log = logging.getLogger(__name__)
+
+PAGE_LIMIT = 100             # the most that the venue allows
+MOST_PAGES = 10_000          # a cursor that never ends is a fault of the venue, not a listing
+DEADLINE_S = 10.0
+
+
+class GammaCatalogue:
+    """Implements `contract.Catalogue`. `unreadable` counts markets that were left out because they could not be read."""
+
+    def __init__(self, gamma_url: str, client: httpx.Client | None = None) -> None:
+        self._url = gamma_url.rstrip("/")
+        self._client = client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S))
+        self.unreadable = 0
+
+    def pages(self, query: CatalogueQuery) -> Iterator[list[ListedMarket]]:
+        """`closed=false` alone returns years of stale events, so the listing is bounded by `end_date_min`."""
+        wanted: dict[str, Any] = {"closed": "false", "order": "endDate", "ascending": "true", "limit": PAGE_LIMIT,
+                                  "end_date_min": _iso(query.end_min_ms)}
+        if query.end_max_ms is not None:
+            wanted["end_date_max"] = _iso(query.end_max_ms)
+        for _ in range(MOST_PAGES):
+            answer = self._get("/events/keyset", wanted)
+            if not isinstance(answer, dict) or not isinstance(answer.get("events"), list):
+                raise WireError("Gamma answered /events/keyset without `events`.", remedy=CHANGELOG)
+            yield [market for market in self._markets(answer["events"]) if query.fits(market)]
+            cursor = answer.get("next_cursor")
+            if not cursor:
+                return
+            if cursor == wanted.get("after_cursor"):
+                raise WireError("Gamma's listing names the same next page twice.", remedy=CHANGELOG)
+            wanted["after_cursor"] = cursor
+        raise WireError(f"Gamma's listing has more than {MOST_PAGES} pages.", remedy="Narrow it with fleet.tags, series or ends_within_h.")
+
+    def event(self, slug: str) -> list[ListedMarket]:
+        answer = self._get(f"/events/slug/{slug}", {})
+        return [] if answer is None else self._markets([answer])
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _get(self, path: str, query: dict[str, Any]) -> Any:
+        """The decoded answer; None for 404."""
+        try:
+            answer = self._client.get(self._url + path, params=query)
+        except httpx.HTTPError as why:
+            raise ConnectionLost(f"Gamma did not answer {path} ({type(why).__name__}: {why}).",
+                                 remedy="It is asked again; check polymarket.gamma_url if this goes on.") from None
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise ConnectionLost(f"Gamma answered {path} with HTTP {answer.status_code}.",
+                                 remedy="It is asked again; check polymarket.gamma_url and the filters of fleet if this goes on.")
+        return json_from_wire(f"Gamma's answer to {path}", answer.content)
+
+    def _markets(self, events: list[Any]) -> list[ListedMarket]:
+        """One unreadable market must not hide the others."""
+        found = []
+        for event in events:
+            try:
+                rows = [row for row in event["markets"] if _is_open(row)]
+            except UNREADABLE as why:
+                self._leave_out(event, why)
+                continue
+            for row in rows:
+                try:
+                    found.append(listed_market(row, event))
+                except (WireError, *UNREADABLE) as why:
+                    self._leave_out(row, why)
+        return found
+
+    def _leave_out(self, row: Any, why: Exception) -> None:
+        self.unreadable += 1
+        log.debug("catalogue: left out: %s", unreadable("a market", orjson.dumps(row), why))
+
+
+def listed_market(row: dict[str, Any], event: dict[str, Any]) -> ListedMarket:
+    """Raises when something that a book depends on is missing. Labels do not matter here: any two outcomes have books."""
+    tokens = tuple(str(token) for token in _texts(row["positionIds"] if row.get("version") == "v2" else row["clobTokenIds"]))
+    if len(tokens) != 2 or len(set(tokens)) != 2 or not all(token.isdigit() for token in tokens):
+        raise WireError(f"tokens {tokens} are not two.", remedy=CHANGELOG)
+    return ListedMarket(
+        condition_id=padded_condition_id(row["conditionId"]),
+        tokens=(tokens[0], tokens[1]),
+        tick_bp=price_bp_from_wire(str(row["orderPriceMinTickSize"])),
+        end_ms=round(datetime.fromisoformat(row["endDate"]).timestamp() * 1000),
+        slug=str(row["slug"]),
+        series=str(event.get("seriesSlug") or ""),
+        tags=tuple(str(tag["slug"]) for tag in event.get("tags") or ()),
+        volume_micro=MoneyMicro(scaled_int(_decimal(row.get("volume") or 0), 6, "volume")),
+    )
+
+
+def _is_open(row: dict[str, Any]) -> bool:
+    return bool(row.get("acceptingOrders")) and not row.get("closed") and bool(row.get("enableOrderBook", True))
+
+
+def _decimal(value: str | float) -> str:
+    """Gamma writes a volume as a text or as a number, with more digits than a dollar has. Only a filter looks at it."""
+    return f"{float(value):.6f}"
+
+
+def _texts(value: Any) -> list[Any]:
+    """Gamma writes lists as JSON inside a string."""
+    found = orjson.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise WireError(f"{value!r} is not a list.", remedy=CHANGELOG)
+    return found
+
+
+def _iso(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
