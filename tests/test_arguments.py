@@ -13,7 +13,8 @@ from trader.errors import ConfigError
 
 
 def test_a_run_has_all_its_options() -> None:
-    options = parser().parse_args("run c.yaml --for 5 --summary s --record d --log-level debug --set a=1 --set b=2 --no-screen".split())
+    options = parser().parse_args(["run", "c.yaml", "--for", "5", "--summary", "s", "--record", "d", "--log-level", "debug",
+                                   "--set", "a=1", "--set", "b=2", "--no-screen"])
     assert (options.command, options.conf, options.for_s, options.summary, options.record) == ("run", "c.yaml", 5.0, Path("s"), Path("d"))
     assert (options.log_level, options.overrides, options.no_screen) == ("DEBUG", ["a=1", "b=2"], True)
 

@@ -127,6 +127,11 @@ class Trader:
         """Ends a pause; quoting starts again after the cool-down. `force` also ends guards that are latched, as after a day's loss."""
         self._tell(Command.FORCE_RESUME if force else Command.RESUME, "resume")
 
+    def flatten(self, reason: str = "flatten") -> None:
+        """Cancels everything, sells what is settled at a bounded price, and stays flat until `resume`. Returns at once;
+        `stats()["flatten"]` says when it is done and what could not be sold."""
+        self._tell(Command.FLATTEN, reason)
+
     def cancel_all(self, reason: str = "cancel_all") -> None:
         """Cancels everything now, verifies it, cools down, and quotes again. Returns at once."""
         self._tell(Command.CANCEL_ALL, reason)

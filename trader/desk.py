@@ -192,16 +192,17 @@ def _order_path(settings: Settings, account: Account, signing: Signing, hands: H
                            TokenBucket(clock, options.cancels_per_s, options.cancels_burst))
     signer, tls = OrderSigner(account, signing), tls_context(origin)
 
-    def rest() -> PolymarketRest:
-        return PolymarketRest(account, origin, OrderTransport(Dialer(origin, clock, tls), clock), options.connect_ms, clock, limits)
+    def rest(allowance: AccountLimits | None) -> PolymarketRest:
+        transport = OrderTransport(Dialer(origin, clock, tls), clock)
+        return PolymarketRest(account, origin, transport, options.connect_ms, clock, allowance)
 
     gateways = tuple(
-        GatewayRole(index, options, PolymarketOrders(account, rest(), signer, options, clock), limits, hands.outbox, hands.inbox,
+        GatewayRole(index, options, PolymarketOrders(account, rest(limits), signer, options, clock), limits, hands.outbox, hands.inbox,
                     flight, clock)
         for index, flight in enumerate(hands.flights)
     )
     return gateways, HeartbeatRole(
-        PolymarketHeartbeats(rest(), options.cancel_ms), options.heartbeat_ms,
+        PolymarketHeartbeats(rest(None), options.cancel_ms), options.heartbeat_ms,
         lambda: standing_still(trading, clock.monotonic_ns(), settings.runtime.watchdog_ms), hands.beats, clock)
 
 
@@ -211,7 +212,7 @@ def _executor(settings: Settings, signing: Signing, hands: HandOffs, clock: Cloc
         user_stale_ms=settings.feeds.user_stale_ms, stale_sweeps=settings.feeds.on_stale == "cancel_all",
         strategy_period_ms=1000 // settings.strategy.strategy_hz,
     )
-    inputs = Inputs(hands.book, hands.book_health, hands.reference_health, hands.user_health, hands.pulse, hands.flights)
+    inputs = Inputs(hands.book, hands.book_health, hands.reference_health, hands.user_health, hands.pulse, hands.flights, hands.beats)
     state = State(settings.executor, PolymarketRules(signing), first_salt=random.SystemRandom().getrandbits(52))
     return ExecutorRole(state, limits, inputs, inbox=hands.inbox, mailbox=hands.mailbox, outbox=hands.outbox,
                         inventory=hands.inventory, report=hands.report, bell=hands.bell, clock=clock, on_stopped=on_stopped)

@@ -18,6 +18,7 @@ from trader.exchange.routes_account import PAGE_ROWS, AccountRoutes
 from trader.exchange.routes_auth import AuthRoutes
 from trader.exchange.routes_keys import KeyRoutes
 from trader.exchange.routes_market import MarketRoutes
+from trader.exchange.routes_notifications import NotificationRoutes
 from trader.exchange.routes_orders import OrderRoutes
 from trader.exchange.routes_prices import PriceRoutes
 
@@ -57,7 +58,8 @@ def application(venue, clock):
     doorman = Doorman(keys, clock)
     limits = RateLimits(clock, Mode.WARN, TIERS["standard"])
     groups = (AuthRoutes(venue, keys, doorman, clock, limits), OrderRoutes(venue, doorman, limits), AccountRoutes(venue, doorman),
-              MarketRoutes(venue), PriceRoutes(venue), KeyRoutes(venue, keys, cash=10_000))
+              MarketRoutes(venue), PriceRoutes(venue), KeyRoutes(venue, keys, cash=10_000),
+              NotificationRoutes(venue, doorman))
     return Application({key: handler for group in groups for key, handler in group.table().items()})
 
 

@@ -146,7 +146,7 @@ def test_a_server_that_says_close_is_not_asked_again_on_the_same_connection():
 
 
 def test_bytes_beyond_the_answer_end_the_connection():
-    transport, [first, second] = line([OK + b"HTTP/1.1 200 OK"], [OK])
+    transport, [first, _] = line([OK + b"HTTP/1.1 200 OK"], [OK])
     assert post(transport).content == b"{}"
     assert first.closed and post(transport).status_code == 200
 

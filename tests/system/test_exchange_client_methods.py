@@ -139,8 +139,8 @@ V2 = {
     "get_trades": lambda c, s: c.get_trades(v2_types.TradeParams(id=s.trade_id))[0],
     "get_trades_paginated": lambda c, s: c.get_trades_paginated()["trades"][0],
     "get_builder_trades": lambda c, s: c.get_builder_trades(v2_types.BuilderTradeParams(builder_code=CODE)),
-    "get_notifications": lambda c, s: c.get_notifications(),
-    "drop_notifications": lambda c, s: c.drop_notifications(v2_types.DropNotificationParams(ids=["1"])),
+    "get_notifications": lambda c, s: c.get_notifications()[0]["payload"],
+    "drop_notifications": lambda c, s: matching("OK", c.drop_notifications(v2_types.DropNotificationParams(ids=["1"]))),
     "get_balance_allowance": lambda c, s: matching(
         True, int(c.get_balance_allowance(v2_types.BalanceAllowanceParams("CONDITIONAL", s.token))["balance"]) >= 20_000_000),
     "update_balance_allowance": lambda c, s: c.update_balance_allowance(v2_types.BalanceAllowanceParams("COLLATERAL")),

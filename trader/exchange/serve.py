@@ -37,6 +37,7 @@ from trader.exchange.routes_control import ControlRoutes
 from trader.exchange.routes_gamma import GammaRoutes
 from trader.exchange.routes_keys import KeyRoutes
 from trader.exchange.routes_market import MarketRoutes
+from trader.exchange.routes_notifications import NotificationRoutes
 from trader.exchange.routes_orders import OrderRoutes
 from trader.exchange.routes_prices import PriceRoutes
 from trader.exchange.stream_server import StreamServer
@@ -148,6 +149,7 @@ def _routes(options: Options, venue: Venue, keys: KeyRing, life: MarketLife, clo
     groups = (
         AuthRoutes(venue, keys, doorman, clock, limits), OrderRoutes(venue, doorman, limits), AccountRoutes(venue, doorman),
         MarketRoutes(venue, taker_delay_ms=options.taker_delay_ms), PriceRoutes(venue), KeyRoutes(venue, keys, cash=options.cash),
+        NotificationRoutes(venue, doorman),
         GammaRoutes(life.now, venue, faults), BinanceRoutes(life.now), ControlRoutes(venue, life.now, faults, audit),
     )
     routes = {key: handler for group in groups for key, handler in group.table().items()}

@@ -72,6 +72,8 @@ class ExecutorReport(NamedTuple):
     volume_micro: int
     fees_micro: int
     residual_micro: int
+    flatten: tuple[str, ...] | None          # of the last emergency close: what it could not sell; None while it is under way
+    flattening: bool                         # there was one
 
 
 class ExecutorRole:
@@ -244,6 +246,7 @@ def _report(state: State) -> ExecutorReport:
         guard_since_ns=state.guard_since_ns,
         fills=ledger.fills, failed_fills=ledger.failed, volume_micro=ledger.volume_micro, fees_micro=ledger.fees_micro,
         residual_micro=state.residual_micro,
+        flatten=state.flatten.left if state.flatten else None, flattening=state.flatten is not None,
     )
 
 

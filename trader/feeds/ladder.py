@@ -56,6 +56,10 @@ class LadderSide:
         """How many prices are taken."""
         return len(self._sizes)
 
+    def levels(self) -> list[Level]:
+        """All of them, best first."""
+        return [Level(PriceBp(at if self._is_bid else BP_PER_DOLLAR - at), size) for at, size in sorted(self._sizes.items(), reverse=True)]
+
     def top(self) -> tuple[Level, ...]:
         """The best levels, best first. Kept until one of them changes."""
         if self._top is None:

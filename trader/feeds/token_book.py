@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from trader.feeds.ladder import Ladder
 from trader.feeds.verbatim import BURST_NS, Verbatim
-from trader.model.book import BookTop
+from trader.model.book import BookTop, Level
 from trader.model.units import PriceBp
 from trader.venues.contract import BookDump, LevelChange, TopOnly
 
@@ -36,10 +36,11 @@ class TokenBook:
     __slots__ = ("_burst", "_claim", "_integrity", "_ladder", "asked_ns", "has_dump", "is_wrong", "open_ns", "retried", "tick_bp",
                  "token_id", "venue_ms", "verbatim")
 
-    def __init__(self, token_id: str, tick_bp: PriceBp, integrity: Integrity, now_ns: int) -> None:
+    def __init__(self, token_id: str, tick_bp: PriceBp, integrity: Integrity, now_ns: int, *, keeps_text: bool = True) -> None:
+        """`keeps_text`: also as the venue wrote it, for samples; the price is twice the memory."""
         self.token_id, self.tick_bp, self._integrity = token_id, tick_bp, integrity
         self._ladder = Ladder()
-        self.verbatim = Verbatim(token_id, tick_bp)
+        self.verbatim = Verbatim(token_id, tick_bp, is_kept=keeps_text)
         self._claim: _Top | None = None          # the venue's top, not yet ours
         self._burst: tuple[int, str] | None = None       # the update that made the claim; None: a bare top made it
         self.open_ns: int | None = None          # since when ours differs
@@ -56,6 +57,10 @@ class TokenBook:
     def depth(self) -> tuple[int, int]:
         """Levels (of bids, of asks)."""
         return self._ladder.bids.depth, self._ladder.asks.depth
+
+    def levels(self) -> tuple[list[Level], list[Level]]:
+        """Every level (of bids, of asks), best first."""
+        return self._ladder.bids.levels(), self._ladder.asks.levels()
 
     def dump(self, dump: BookDump, now_ns: int) -> None:
         self._ladder.load(dump.bids, dump.asks)

@@ -16,11 +16,12 @@ BURST_NS = 5_000_000         # an atomic trade arrives as several messages; they
 class Verbatim:
     """`is_asked`: somebody waits for a sample. `sample` is handed out once."""
 
-    __slots__ = ("_asks", "_bids", "_changed_ns", "_last_trade", "_last_trade_is_sure", "_newest", "_other_last_trade", "_sample",
-                 "_tick_bp", "_token_id", "_trade_ms", "is_asked")
+    __slots__ = ("_asks", "_bids", "_changed_ns", "_is_kept", "_last_trade", "_last_trade_is_sure", "_newest", "_other_last_trade",
+                 "_sample", "_tick_bp", "_token_id", "_trade_ms", "is_asked")
 
-    def __init__(self, token_id: str, tick_bp: PriceBp) -> None:
-        self._token_id, self._tick_bp = token_id, tick_bp
+    def __init__(self, token_id: str, tick_bp: PriceBp, *, is_kept: bool = True) -> None:
+        """`is_kept`: False where nobody ever asks for a sample and thousands of books must fit into memory."""
+        self._token_id, self._tick_bp, self._is_kept = token_id, tick_bp, is_kept
         self.forget()
 
     def forget(self) -> None:
@@ -36,6 +37,8 @@ class Verbatim:
         self.is_asked = False
 
     def load(self, dump: BookDump, tick_bp: PriceBp, now_ns: int) -> None:
+        if not self._is_kept:
+            return
         if self.is_asked:
             self._end_update(dump)
         self._bids = {price_bp: text for (price_bp, _), text in zip(dump.bids, dump.bid_texts, strict=False)}
@@ -47,6 +50,8 @@ class Verbatim:
             self._last_trade_is_sure, self._trade_ms = False, dump.venue_ms      # it follows a trade and does not name its price
 
     def change(self, change: LevelChange, now_ns: int) -> None:
+        if not self._is_kept:
+            return
         if self.is_asked:
             self._end_update(change)
         texts = self._bids if change.is_bid else self._asks

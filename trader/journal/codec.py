@@ -22,6 +22,8 @@ from trader.model.cycle import Cycle
 T = TypeVar("T")
 Decoder = Callable[[Any], Any]
 
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+
 
 def encode(value: Any) -> bytes:
     """A NamedTuple whose unions are all `X | None`. Raises nothing for what the model can hold."""
@@ -39,14 +41,32 @@ def decode(kind: type[T], text: bytes) -> T:
     """`json` and not orjson: integers of any length stay integers."""
     try:
         value: T = _decoder(cast(Any, kind))(json.loads(text))
-    except (ValueError, TypeError, KeyError, RecursionError) as why:
-        raise JournalError(f"the journal holds a {kind.__name__} that cannot be read: {str(why)[:200]}.",
-                           remedy="Read it with the version of trader that wrote it, which its `runs` table names.") from why
+    except _UNREADABLE as why:
+        raise _unreadable(kind, why) from why
     return value
+
+
+def encode_by_name(value: Any) -> str:
+    """For what the next version must be able to read: fields may be added to it, with a default."""
+    return encode({name: getattr(value, name) for name in value._fields}).decode()
+
+
+def decode_by_name(kind: type[T], text: str) -> T:
+    """Fields that are not there take their default; those that nobody knows any more are ignored."""
+    hints = get_type_hints(kind)
+    try:
+        return kind(**{name: _decoder(hints[name])(value) for name, value in json.loads(text).items() if name in hints})
+    except _UNREADABLE as why:
+        raise _unreadable(kind, why) from why
 
 
 def decode_cycle(text: bytes) -> Cycle:
     return decode(Cycle, text)
+
+
+def _unreadable(kind: type, why: Exception) -> JournalError:
+    return JournalError(f"the journal holds a {kind.__name__} that cannot be read: {str(why)[:200]}.",
+                        remedy="Read it with the version of trader that wrote it, which its `runs` table names.")
 
 
 def _named(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from trader.journal.codec import decode_by_name
 from trader.journal.folder import journal_files
 from trader.journal.report import pnl_of
 from trader.journal.schema import open_to_read, refusals
@@ -21,8 +22,8 @@ _UNRESOLVED_DAYS = 2             # markets stops asking for an outcome then, too
 
 _WINDOWS = """SELECT * FROM windows WHERE coalesce(resolved_ms, close_ms) >= :day_ms
     OR (winning_token IS NULL AND close_ms >= :unresolved_ms) ORDER BY open_ms"""
-_ORDERS = """SELECT orders.* FROM orders JOIN windows USING (condition_id) WHERE NOT ended AND close_ms > :late_ms
-    ORDER BY placed_ms, order_id"""
+_ORDERS = """SELECT orders.*, spec FROM orders JOIN windows USING (condition_id) JOIN open_specs USING (order_id)
+    WHERE NOT ended AND close_ms > :late_ms ORDER BY placed_ms, orders.rowid"""
 _FILLS = "SELECT * FROM fills WHERE condition_id = ? AND side IS NOT NULL ORDER BY heard_ms, heard_ns, trade_id, order_id"
 
 
@@ -56,13 +57,10 @@ def _leg(row: sqlite3.Row) -> Fill:
 
 
 def _order(row: sqlite3.Row) -> RecalledOrder:
-    spec = OrderSpec(row["condition_id"], row["token_id"], Side(row["side"]), PriceBp(row["price_bp"]), SizeMicro(row["size_micro"]),
-                     row["salt"], row["created_ms"], row["protocol"], bool(row["neg_risk"]))
-    return RecalledOrder(row["order_id"], spec, OrderState(row["state"]), SizeMicro(row["matched_micro"]), row["placed_ms"])
+    return RecalledOrder(row["order_id"], decode_by_name(OrderSpec, row["spec"]), OrderState(row["state"]),
+                         SizeMicro(row["matched_micro"]), row["placed_ms"])
 
 
 def _window(row: sqlite3.Row) -> RecalledWindow:
-    market = Market(row["slug"], row["condition_id"], row["yes_token"], row["no_token"], PriceBp(row["tick_bp"]),
-                    SizeMicro(row["min_size_micro"]), row["open_ms"], row["close_ms"], row["protocol"], bool(row["neg_risk"]))
     mid_bp = None if row["mid_bp"] is None else PriceBp(row["mid_bp"])
-    return RecalledWindow(market, row["heard_ms"], mid_bp, row["winning_token"])
+    return RecalledWindow(decode_by_name(Market, row["market"]), row["heard_ms"], mid_bp, row["winning_token"])

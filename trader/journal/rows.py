@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from trader.journal.codec import encode_by_name
 from trader.model.action import PlaceOrders
 from trader.model.cycle import Cycle, Guard, Latch, Letter
 from trader.model.event import (
@@ -35,9 +36,10 @@ class Statement(NamedTuple):
     values: tuple[Any, ...]
 
 
-_ORDER = """INSERT OR IGNORE INTO orders (order_id, run_id, condition_id, token_id, side, price_bp, size_micro, salt, created_ms,
-    protocol, neg_risk, seq, epoch, placed_ms, placed_ns, state, why, changed_ms, changed_ns)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)"""
+_ORDER = """INSERT OR IGNORE INTO orders (order_id, run_id, condition_id, token_id, side, price_bp, size_micro, seq, epoch,
+    placed_ms, placed_ns, state, why, changed_ms, changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)"""
+_SPEC = "INSERT OR IGNORE INTO open_specs VALUES (?, ?)"
+_ENDED = "DELETE FROM open_specs WHERE order_id = ?"         # kept for as long as a start may have to ask about the order
 _MOVE = "UPDATE orders SET state = ?, why = ?, changed_ms = ?, changed_ns = ?, ended = ? WHERE order_id = ?"
 _MATCHED = "UPDATE orders SET matched_micro = ? WHERE order_id = ? AND matched_micro < ?"
 _FILL = """INSERT INTO fills (trade_id, order_id, run_id, condition_id, token_id, side, price_bp, size_micro, fee_micro, status, phase,
@@ -45,9 +47,8 @@ _FILL = """INSERT INTO fills (trade_id, order_id, run_id, condition_id, token_id
     VALUES (?, ?, ?, ?, ?, coalesce((SELECT side FROM orders WHERE order_id = ?), ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET status = excluded.status, phase = excluded.phase, changed_ms = excluded.changed_ms,
     changed_ns = excluded.changed_ns WHERE excluded.phase > phase"""
-_WINDOW = """INSERT INTO windows (condition_id, slug, yes_token, no_token, tick_bp, min_size_micro, open_ms, close_ms, protocol,
-    neg_risk, taken_up_ms, taken_up_ns, heard_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET tick_bp = excluded.tick_bp, min_size_micro = excluded.min_size_micro"""
+_WINDOW = """INSERT INTO windows (condition_id, slug, yes_token, no_token, open_ms, close_ms, market, taken_up_ms, taken_up_ns, heard_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET market = excluded.market"""
 _RESOLVED = "UPDATE windows SET winning_token = ?, resolved_ms = ?, resolved_ns = ? WHERE condition_id = ? AND winning_token IS NULL"
 _HEARD = "UPDATE windows SET heard_ms = ?, mid_bp = coalesce(?, mid_bp), mid_ms = coalesce(?, mid_ms) WHERE condition_id = ?"
 _ENTERED = "INSERT INTO guards (run_id, name, cap, reason, entered_ms, entered_ns) VALUES (?, ?, ?, ?, ?, ?)"
@@ -114,22 +115,24 @@ class Projection:
         self._live, self._mid = market, None
         if market is not None:
             yield Statement(_WINDOW, (
-                market.condition_id, market.slug, market.yes_token, market.no_token, market.tick_bp, market.min_size_micro,
-                market.open_ms, market.close_ms, market.protocol, market.neg_risk, cycle.now.ms, cycle.now.ns, cycle.now.ms))
+                market.condition_id, market.slug, market.yes_token, market.no_token, market.open_ms, market.close_ms,
+                encode_by_name(market), cycle.now.ms, cycle.now.ns, cycle.now.ms))
 
     def _placed(self, place: PlaceOrders, cycle: Cycle) -> Iterator[Statement]:
         now = cycle.now
         for order_id, spec in place.orders:
             yield Statement(_ORDER, (
-                order_id, self._run_id, spec.condition_id, spec.token_id, spec.side.value, spec.price_bp, spec.size_micro, spec.salt,
-                spec.created_ms, spec.protocol, spec.neg_risk, place.seq, place.epoch, now.ms, now.ns, OrderState.PENDING_NEW.value,
-                now.ms, now.ns))
+                order_id, self._run_id, spec.condition_id, spec.token_id, spec.side.value, spec.price_bp, spec.size_micro,
+                place.seq, place.epoch, now.ms, now.ns, OrderState.PENDING_NEW.value, now.ms, now.ns))
+            yield Statement(_SPEC, (order_id, encode_by_name(spec)))
 
     def _moved(self, cycle: Cycle) -> Iterator[Statement]:
         why = {order_id: text for letter in cycle.letters for order_id, text in _words(letter)}
         for move in cycle.moves:
             yield Statement(_MOVE, (move.state.value, why.get(move.order_id, ""), cycle.now.ms, cycle.now.ns, move.state in DONE,
                                     move.order_id))
+            if move.state in DONE:
+                yield Statement(_ENDED, (move.order_id,))
 
     def _restrictions(self, cycle: Cycle) -> Iterator[Statement]:
         now, before = cycle.now, self._guards

@@ -29,11 +29,11 @@ CREATE TABLE cycles (
     id INTEGER PRIMARY KEY, stream INTEGER, number INTEGER, wall_ms INTEGER, mono_ns INTEGER, packed BLOB);
 CREATE TABLE orders (
     order_id TEXT PRIMARY KEY, run_id TEXT, condition_id TEXT, token_id TEXT, side TEXT, price_bp INTEGER, size_micro INTEGER,
-    salt INTEGER, created_ms INTEGER, protocol TEXT, neg_risk INTEGER, seq INTEGER, epoch INTEGER,
-    placed_ms INTEGER, placed_ns INTEGER, state TEXT, why TEXT, changed_ms INTEGER, changed_ns INTEGER,
+    seq INTEGER, epoch INTEGER, placed_ms INTEGER, placed_ns INTEGER, state TEXT, why TEXT, changed_ms INTEGER, changed_ns INTEGER,
     matched_micro INTEGER DEFAULT 0, ended INTEGER DEFAULT 0);
 CREATE INDEX orders_placed ON orders (placed_ms);
 CREATE INDEX orders_open ON orders (condition_id) WHERE NOT ended;
+CREATE TABLE open_specs (order_id TEXT PRIMARY KEY, spec TEXT) WITHOUT ROWID;
 CREATE TABLE fills (
     trade_id TEXT, order_id TEXT, run_id TEXT, condition_id TEXT, token_id TEXT, side TEXT, price_bp INTEGER, size_micro INTEGER,
     fee_micro INTEGER, status TEXT, phase INTEGER, venue_ms INTEGER, traded_ms INTEGER,
@@ -42,8 +42,8 @@ CREATE TABLE fills (
 CREATE INDEX fills_traded ON fills (traded_ms);
 CREATE INDEX fills_window ON fills (condition_id);
 CREATE TABLE windows (
-    condition_id TEXT PRIMARY KEY, slug TEXT, yes_token TEXT, no_token TEXT, tick_bp INTEGER, min_size_micro INTEGER,
-    open_ms INTEGER, close_ms INTEGER, protocol TEXT, neg_risk INTEGER, taken_up_ms INTEGER, taken_up_ns INTEGER,
+    condition_id TEXT PRIMARY KEY, slug TEXT, yes_token TEXT, no_token TEXT, open_ms INTEGER, close_ms INTEGER, market TEXT,
+    taken_up_ms INTEGER, taken_up_ns INTEGER,
     heard_ms INTEGER, mid_bp INTEGER, mid_ms INTEGER, winning_token TEXT, resolved_ms INTEGER, resolved_ns INTEGER);
 CREATE TABLE guards (
     run_id TEXT, name TEXT, cap TEXT, reason TEXT, entered_ms INTEGER, entered_ns INTEGER, left_ms INTEGER, left_ns INTEGER);

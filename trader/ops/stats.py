@@ -124,6 +124,7 @@ def _executor(report: ExecutorReport) -> dict[str, Any]:
         "fills_foreign": counts.get("foreign_fills", 0),
         "corrections": counts.get("corrections", 0),
         "missing_in_listing": counts.get("missing_in_listing", 0),
+        "flatten": {"done": report.flatten is not None, "left": list(report.flatten or ())} if report.flattening else None,
         "residual_shares": report.residual_micro / MICRO,
         "volume_usd": report.volume_micro / MICRO,
         "fees_usd": report.fees_micro / MICRO,

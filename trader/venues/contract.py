@@ -299,7 +299,9 @@ class PoolStream(MarketStream, Protocol):
     """A market stream whose frames can be handed on unread. Pure; owned by one connection's thread."""
 
     def split(self, frame: bytes) -> list[tuple[bytes, bytes]]:
-        """(token, frame) pairs, each of one market only; the token is one of that market's. Empty: no book is concerned."""
+        """(token, frame) pairs, each of one market only; the token is one of that market's. Empty: no book is concerned.
+
+        Raises WireError on what is no frame of this venue at all."""
         ...
     def news(self, frame: bytes) -> list[MarketBorn | MarketOver]:
         """What a frame without books tells of markets. Nothing it cannot read is worth an error."""

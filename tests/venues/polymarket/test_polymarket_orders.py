@@ -231,6 +231,11 @@ def test_a_refused_cancel_counts_against_the_cancels() -> None:
     assert venue.notes[0] == RateNote(True, -2, 3000)
 
 
+def test_reads_are_not_counted_with_orders() -> None:
+    venue = Venue(httpx.Response(429, headers={"Retry-After": "30"}))
+    assert venue.orders.read_order(A) == (Outcome.RATE_LIMITED, None) and venue.notes == []
+
+
 def test_what_was_not_answered_says_nothing_about_the_rate() -> None:
     venue = Venue(httpx.ReadTimeout("slow"))
     venue.orders.place([SignedOrder(A, b"{}")])

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from trader.errors import ConfigError
@@ -25,6 +24,7 @@ from trader.strategy.settings import StrategySettings
 from trader.strategy.target import SOURCES, aim
 
 _MAX_LEVELS = 50
+_MAX_POOLS = 1000
 _CENTISHARE_MICRO = MICRO // 100
 
 
@@ -52,27 +52,23 @@ DEFAULTS = AmmParams()
 
 
 class _Pool(NamedTuple):
-    """One token's pool at its target price. All prices are of this token, in bp."""
+    """One token's pool at one target price. All prices are of this token, in bp, best first; sizes are cumulative."""
 
-    target_bp: int
-    lowest_bp: int
-    highest_bp: int
-    bids_bp: tuple[int, ...]         # best first
+    bids_bp: tuple[int, ...]
+    bid_shares: tuple[float, ...]    # for each dollar of collateral
     asks_bp: tuple[int, ...]
+    ask_shares: tuple[float, ...]    # for each share held
 
     def phi(self) -> float:
         """Shares that one dollar of collateral bids for at the best price."""
-        return _shares_per_dollar(self.target_bp, self.bids_bp[0], self.lowest_bp) if self.bids_bp else 0.0
+        return self.bid_shares[0] if self.bid_shares else 0.0
 
     def bids(self, collateral: float) -> dict[int, int]:
-        """Price → size (micro shares) of the bids that this much collateral (dollars) makes."""
-        bought = [collateral * _shares_per_dollar(self.target_bp, price_bp, self.lowest_bp) for price_bp in self.bids_bp]
-        return _steps(self.bids_bp, bought)
+        """Price → size (micro shares) of the bids that this many dollars make."""
+        return _steps(self.bids_bp, self.bid_shares, collateral)
 
     def asks(self, shares: float) -> dict[int, int]:
-        whole = _inverse_root(self.target_bp) - _inverse_root(self.highest_bp)
-        sold = [shares * (_inverse_root(self.target_bp) - _inverse_root(price_bp)) / whole for price_bp in self.asks_bp]
-        return _steps(self.asks_bp, sold)
+        return _steps(self.asks_bp, self.ask_shares, shares)
 
 
 class Amm:
@@ -82,6 +78,7 @@ class Amm:
         self._rules, self._params = QuotingRules(settings), params
         self._p_min_bp, self._p_max_bp, self._spread_bp, self._delta_bp, self._depth_bp = (
             round(dollars * BP_PER_DOLLAR) for dollars in (params.p_min, params.p_max, params.spread, params.delta, params.depth))
+        self._pools: dict[tuple[int, int], _Pool] = {}       # by target and tick: square roots are slow, and targets return
 
     def quote(self, view: StrategyView) -> tuple[Mode, tuple[Quote, ...], str]:
         aimed = aim(view, self._params.price_feed_source)
@@ -108,15 +105,24 @@ class Amm:
         return bids, asks
 
     def _pool(self, target_bp: int, tick_bp: int) -> _Pool:
+        key = target_bp, tick_bp
+        if key not in self._pools:
+            if len(self._pools) >= _MAX_POOLS:
+                self._pools.clear()
+            self._pools[key] = self._new_pool(*key)
+        return self._pools[key]
+
+    def _new_pool(self, target_bp: int, tick_bp: int) -> _Pool:
         """A target beyond the range is taken to be at its end: there, only the side that leads back is quoted."""
         target_bp = min(self._p_max_bp, max(self._p_min_bp, target_bp))
         lowest_bp = max(target_bp - self._spread_bp - self._depth_bp, self._p_min_bp)
         highest_bp = min(target_bp + self._spread_bp + self._depth_bp, self._p_max_bp)
         bids = range(target_bp - self._spread_bp, lowest_bp - 1, -self._delta_bp)
         asks = range(target_bp + self._spread_bp, highest_bp + 1, self._delta_bp)
-        return _Pool(target_bp, lowest_bp, highest_bp,
-                     tuple(dict.fromkeys(price for each in bids if (price := floor_to_tick(each, tick_bp)) >= lowest_bp)),
-                     tuple(dict.fromkeys(price for each in asks if (price := ceil_to_tick(each, tick_bp)) <= highest_bp)))
+        bids_bp = tuple(dict.fromkeys(price for each in bids if (price := floor_to_tick(each, tick_bp)) >= lowest_bp))
+        asks_bp = tuple(dict.fromkeys(price for each in asks if (price := ceil_to_tick(each, tick_bp)) <= highest_bp))
+        return _Pool(bids_bp, tuple(_bought(target_bp, price_bp, lowest_bp) for price_bp in bids_bp),
+                     asks_bp, tuple(_sold(target_bp, price_bp, highest_bp) for price_bp in asks_bp))
 
 
 def _collateral(cash: float, yes: _Pool, no: _Pool, yes_asks: dict[int, int], no_asks: dict[int, int]) -> tuple[float, float]:
@@ -129,19 +135,28 @@ def _collateral(cash: float, yes: _Pool, no: _Pool, yes_asks: dict[int, int], no
     return _cents_down(to_yes), _cents_down(cash - to_yes)
 
 
+def _bought(target_bp: int, price_bp: int, lowest_bp: int) -> float:
+    """Shares that move the pool from the target down to this price, for each dollar in it."""
+    dollars = math.sqrt(target_bp / BP_PER_DOLLAR) - math.sqrt(lowest_bp / BP_PER_DOLLAR)
+    return (_inverse_root(price_bp) - _inverse_root(target_bp)) / dollars
+
+
+def _sold(target_bp: int, price_bp: int, highest_bp: int) -> float:
+    """The part of its shares that the pool has sold when its price has risen to this one."""
+    return (_inverse_root(target_bp) - _inverse_root(price_bp)) / (_inverse_root(target_bp) - _inverse_root(highest_bp))
+
+
 def _inverse_root(price_bp: int) -> float:
     return math.sqrt(BP_PER_DOLLAR / price_bp)
 
 
-def _shares_per_dollar(target_bp: int, price_bp: int, lowest_bp: int) -> float:
-    """Shares that move the pool from the target down to this price, for each dollar in it."""
-    depth = math.sqrt(target_bp / BP_PER_DOLLAR) - math.sqrt(lowest_bp / BP_PER_DOLLAR)
-    return (_inverse_root(price_bp) - _inverse_root(target_bp)) / depth
-
-
-def _steps(prices_bp: tuple[int, ...], cumulative: list[float]) -> dict[int, int]:
-    sizes = (after - before for before, after in pairwise([0.0, *cumulative]))
-    return {price_bp: int(size * 100 + 1e-6) * _CENTISHARE_MICRO for price_bp, size in zip(prices_bp, sizes, strict=True)}
+def _steps(prices_bp: tuple[int, ...], cumulative: tuple[float, ...], amount: float) -> dict[int, int]:
+    """What each price adds, in whole hundredths of a share, rounded down."""
+    sizes, before = {}, 0.0
+    for price_bp, after in zip(prices_bp, cumulative, strict=True):
+        sizes[price_bp] = int((after - before) * amount * 100 + 1e-6) * _CENTISHARE_MICRO
+        before = after
+    return sizes
 
 
 def _cents_down(dollars: float) -> float:

@@ -13,7 +13,7 @@ import orjson
 from trader.venues.contract import MarketBorn, MarketOver
 from trader.venues.polymarket.discovery import padded_condition_id
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
-from trader.venues.polymarket.wire import UNREADABLE
+from trader.venues.polymarket.wire import UNREADABLE, json_from_wire
 
 _TOKEN, _HEAD, _CUT, _EVENT = b'"asset_id":"', b'[{"market":"', b'},{"market":"', b'"event_type":"'
 _ABOUT_BOOKS = frozenset({"book", "price_change", "tick_size_change", "best_bid_ask", "last_trade_price"})
@@ -26,7 +26,9 @@ class PolymarketPoolStream(PolymarketMarketStream):
         if frame[:1] == b"[":
             return self._cut(frame)
         token = _token(frame)
-        return [(token, frame)] if token else _parsed(frame)
+        if token:
+            return [(token, frame)]
+        return [] if frame == b"PONG" else _parsed(frame)
 
     def news(self, frame: bytes) -> list[MarketBorn | MarketOver]:
         try:
@@ -56,11 +58,8 @@ def _token(frame: bytes) -> bytes:
 
 
 def _parsed(frame: bytes) -> list[tuple[bytes, bytes]]:
-    """The same by way of a full parse. What is not JSON is nobody's: the caller counts it."""
-    try:
-        payload = orjson.loads(frame)
-    except orjson.JSONDecodeError:
-        return []
+    """The same by way of a full parse."""
+    payload = json_from_wire("a market frame", frame)
     found = []
     for row in payload if isinstance(payload, list) else [payload]:
         token = _token_of(row)

@@ -60,7 +60,7 @@ class PolymarketRest:
         except httpx.HTTPError as why:
             return Reply(LOST, None, f"{type(why).__name__}: {why}", 0)
         reply = _reply(answer)
-        if self._allowance is not None:
+        if self._allowance is not None and method != "GET":      # reads have a limit of their own, which no order comes near
             self._allowance.heard(rate_note(reply, answer.headers, self._clock.wall_ms(), is_cancel=method == "DELETE"))
         return reply
 
