@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import h11
 import pytest
 from hypothesis import given, settings
@@ -28,7 +30,7 @@ def answers(draw):
         framed = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     else:
         cuts = sorted({0, len(body), *draw(st.lists(st.integers(0, len(body)), max_size=4))})
-        chunks = [body[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        chunks = [body[start:end] for start, end in pairwise(cuts)]
         framed = b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
     return "\r\n".join(lines).encode() + b"\r\n" + framed, status, body
 
@@ -36,7 +38,7 @@ def answers(draw):
 def in_pieces(reader, data, cuts):
     """All pieces but the last must leave the answer unfinished."""
     places = sorted({0, len(data), *(cut for cut in cuts if 0 < cut < len(data))})
-    said = [reader.read(data[start:end]) for start, end in zip(places, places[1:], strict=False)]
+    said = [reader.read(data[start:end]) for start, end in pairwise(places)]
     assert all(answer is None for answer in said[:-1])
     return said[-1]
 
@@ -113,7 +115,9 @@ def test_what_two_readers_might_understand_differently_is_refused(head):
         read(head + b"\r\n\r\n{}")
 
 
-@pytest.mark.parametrize("chunks", [b"2\r\n{}x\r\n0\r\n\r\n", b"2 x\r\n{}\r\n0\r\n\r\n", b"-1\r\n", b"g\r\n", b"\r\n", b"1" * 300, b"fffffff\r\n"])
+@pytest.mark.parametrize("chunks", [
+    b"2\r\n{}x\r\n0\r\n\r\n", b"2 x\r\n{}\r\n0\r\n\r\n", b"-1\r\n", b"g\r\n", b"\r\n", b"1" * 300, b"fffffff\r\n",
+])
 def test_a_chunk_that_is_not_one_is_refused(chunks):
     with pytest.raises(BadAnswer):
         read(CHUNKED + chunks)

@@ -41,7 +41,7 @@ class Listing:
             raise self.error
         return [m for m in self.markets if m.close_ms > now_ms and self.listed_from_ms.get(m.slug, 0) <= now_ms]
 
-    def by_slug(self, slug):
+    def by_slug(self, slug, now_ms):
         self.asked += 1
         return next((m for m in self.markets if m.slug == slug), None)
 

@@ -29,7 +29,7 @@ PAST = WindowResult(WINDOW._replace(slug="past"), 5_000_000, 0, 5_100, 10_000, 2
 NOW = WindowResult(WINDOW, 2_500_000, 0, 5_250, None, -1_000_000, True)
 REPORT = ExecutorReport(Session.ACTIVE, "btc", 7_000_000, Pnl(250_000, -750_000), -500_000, (PAST, NOW), 1, {"placed": 5, "acked": 3, "windows": 1, "unknown": 1},
                         {"filled": 1, "cancelled": 2}, {"would_cross": 1, "shed": 1}, {"boot": 1}, {"caution": 120}, {"caution": 1_000_000_000}, 2, 1, 3_500_000,
-                        0, 0, 0, None, False)
+                        0, 0, None, False)
 
 
 class Desk:

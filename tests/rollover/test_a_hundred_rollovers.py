@@ -79,6 +79,7 @@ class Window(NamedTuple):
             "slug": f"bitcoin-up-or-down-{local:%B-%d-%Y-%I%p}-et".lower(), "conditionId": self.condition_id, "version": "v1",
             "outcomes": orjson.dumps(labels).decode(), "clobTokenIds": orjson.dumps(list(tokens)).decode(), "acceptingOrders": True,
             "closed": False, "enableOrderBook": True, "orderPriceMinTickSize": 0.01, "orderMinSize": 5, "negRisk": False,
+            "resolutionSource": "https://www.binance.com/en/trade/BTC_USDT",
             "eventStartTime": iso(self.open_ms), "endDate": iso(self.open_ms + HOUR_MS),
         }
 

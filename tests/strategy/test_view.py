@@ -60,3 +60,29 @@ def test_a_reference_received_before_the_open_is_not_after_it_because_it_was_rea
     snapshots = seen(make, reference=make.reference(open=None, received_ns=0))
     builder.build(snapshots, 0, market.open_ms - 100)
     assert builder.build(snapshots, SECOND_NS, market.open_ms + 900).fair_bp is None
+
+
+def test_a_market_that_settles_on_another_reference_is_observed_only_and_says_why(make):
+    live = LiveMarket(make.market(settles_on="https://data.chain.link/streams/btc-usd-twap-60s-streams"), None)
+    assert build(seen(make, live=live), make).reason == (
+        "observed only: this market settles on https://data.chain.link/streams/btc-usd-twap-60s-streams, the reference feed is BTCUSDT")
+
+
+def test_a_market_that_settles_on_the_reference_feed_has_a_view(make):
+    view = build(seen(make, live=LiveMarket(make.market(settles_on="BTCUSDT"), None)), make)
+    assert view.fair_bp == 5000
+
+
+def test_a_view_carries_the_band_the_shock_and_the_age_of_the_source(make):
+    builder, market = ViewBuilder(StrategySettings()), make.market()
+    for second, mid in enumerate((60_000, 60_000, 60_000, 60_120)):
+        view = builder.build(seen(make, reference=make.reference(mid, received_ns=second * SECOND_NS)), second * SECOND_NS + 30_000_000,
+                             market.open_ms + 1_800_000)
+    assert view.fair_lo_bp < view.fair_bp < view.fair_hi_bp
+    assert view.shock_z > 10 and view.fast_volatility_bp > view.volatility_bp
+    assert view.reference_age_ms == 30
+
+
+def test_without_a_fair_price_there_is_no_band(make):
+    view = build(seen(make, reference=make.reference(open=None, open_ms=None)), make)
+    assert (view.fair_lo_bp, view.fair_hi_bp) == (None, None)

@@ -41,8 +41,8 @@ class Comparison(NamedTuple):
 class BookWitness:
     """Asks the exchange for books, and compares them at the end. One thread."""
 
-    def __init__(self, rest_url: str) -> None:
-        self._client = httpx.Client(base_url=rest_url, timeout=5)
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
         self._theirs: defaultdict[str, dict[str, Seen]] = defaultdict(dict)      # by token, then by hash
         self.is_decided = False      # a book that was looked at last has an empty side: nobody can make a market there
 

@@ -66,7 +66,7 @@ class Soak:
     def __init__(self, name: str, exchange: ExchangeUrls, out: Path) -> None:
         self.name, self.exchange, self.out = name, exchange, out
         self.client = httpx.Client(base_url=exchange.rest_url, timeout=10)
-        self.books = BookWitness(exchange.rest_url)
+        self.books = BookWitness(self.client)
         self.wallet = Wallet(exchange, out)
         self.windows: dict[str, float | None] = {}
         self.checks: list[Check] = []

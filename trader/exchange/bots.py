@@ -20,7 +20,7 @@ from trader.exchange.venue import Venue
 from trader.model.units import BP_PER_CENT, BP_PER_DOLLAR, MICRO, complement_bp, floor_to_tick
 
 BOT_CASH_MICRO = 1_000_000_000 * MICRO      # deep pockets: a bot must never be what is missing
-_ADDRESS = "0x" + "0" * 40
+BOT_ADDRESS = "0x" + "0" * 40
 
 
 class Quotable(NamedTuple):
@@ -138,7 +138,7 @@ class Crowd:
 
 
 def _order(number: int, name: str, spec: MarketSpec, outcome: Outcome, side: Side, price_bp: int, size_micro: int) -> NewOrder:
-    return NewOrder(f"0x{number:064x}", name, "", _ADDRESS, spec, outcome, side, price_bp, size_micro)
+    return NewOrder(f"0x{number:064x}", name, "", BOT_ADDRESS, spec, outcome, side, price_bp, size_micro)
 
 
 def _place(venue: Venue, new: NewOrder) -> None:

@@ -102,7 +102,7 @@ class Engine:
             winner = self.markets[trade.spec.condition_id].winner
             if winner is not None:
                 self.ledger.redeem(trade.spec.condition_id, winner)      # these tokens arrived after the resolution
-        dead = self._open(lambda order: (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms)
+        dead = self._mortal(now_ms)
         for order in dead:
             self.finish(order, OrderStatus.EXPIRED, now_ms)
         return bool(released or moved or dead)
@@ -128,10 +128,22 @@ class Engine:
         self.markets[condition_id].winner = winner
         self.ledger.redeem(condition_id, winner)
 
+    def forget_market(self, condition_id: str) -> MarketSpec:
+        """Resolved, redeemed and settled; its collateral is all paid out, or conservation would show that it is not."""
+        if not self.ledger.locked_micro.get(condition_id):
+            self.ledger.locked_micro.pop(condition_id, None)
+        return self.markets.pop(condition_id).spec
+
     def conserved(self) -> bool:
         """No dollar and no token appeared or vanished."""
         unresolved = [market for market in self.markets.values() if market.winner is None]
         return self.ledger.cash_conserved() and all(self.ledger.backed(market.spec.condition_id) for market in unresolved)
+
+    def _mortal(self, now_ms: int) -> list[Order]:
+        """GTD orders whose time is up. The population makes none, and its orders are by far the most."""
+        accounts = self.ledger.accounts
+        return [order for account_id, orders in self.open_orders.items() if not accounts[account_id].internal
+                for order in orders.values() if (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms]
 
     def _open(self, fits: Callable[[Order], bool]) -> list[Order]:
         return [order for orders in self.open_orders.values() for order in orders.values() if fits(order)]

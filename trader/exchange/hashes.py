@@ -15,7 +15,6 @@ from trader.exchange.market import BookView
 from trader.exchange.orders import MarketSpec, Outcome, Side
 from trader.model.units import BP_PER_DOLLAR, price_to_wire, size_to_wire
 
-
 PRICE_TEXT = tuple(price_to_wire(price_bp) for price_bp in range(BP_PER_DOLLAR + 1))       # by price_bp
 size_text = lru_cache(maxsize=16_384)(size_to_wire)
 

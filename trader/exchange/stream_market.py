@@ -17,7 +17,6 @@ from trader.exchange.orders import MarketSpec, Outcome, Side, Trade
 from trader.exchange.subscriber import Subscriber
 from trader.model.units import complement_bp, price_to_wire, size_to_wire
 
-
 MOST_ASSETS = 500       # on one connection
 _BOTH = tuple(Outcome)
 

@@ -66,6 +66,12 @@ class Venue:
                 engine.events.append(BookRestored(engine.markets[spec.condition_id].view()))
             self._know(engine.markets[spec.condition_id].spec)
 
+    def forget_market(self, condition_id: str) -> None:
+        """Of a market that is resolved and settled nothing is left but its clients' orders and trades."""
+        with self.engine() as (engine, _):
+            for token_id in engine.forget_market(condition_id).token_ids:
+                del self._specs[token_id]
+
     def _know(self, spec: MarketSpec) -> None:
         self._specs.update(dict.fromkeys(spec.token_ids, spec))
 

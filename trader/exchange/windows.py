@@ -15,6 +15,7 @@ from trader.exchange.orders import MarketSpec, Outcome
 SERIES_SLUG, SERIES_ID = "btc-up-or-down-hourly", "10114"
 HOUR_MS = 3_600_000
 LISTED_AHEAD = 3                # windows after the current one that already accept orders
+FIRST_QUESTION = 1_000_000      # numbers of catalogued markets begin here
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _FIRST_GAMMA_ID = 5_000_000
@@ -30,6 +31,7 @@ class Window(NamedTuple):
     spec: MarketSpec
     slug: str
     question: str
+    is_hourly: bool = True      # False: one of the catalogue, with a life of its own
 
     @property
     def label_order(self) -> tuple[Outcome, Outcome]:
@@ -48,6 +50,14 @@ class Series:
         opens_ms = self._origin_ms + number * self.window_ms
         closes_ms = opens_ms + self.window_ms
         return Window(number, opens_ms, closes_ms, listed_ms, self._spec(number), self._slug(opens_ms), _question(opens_ms))
+
+    def question(self, number: int, listed_ms: int, closes_ms: int | None) -> Window:
+        """One of the catalogue. What never ends closes in a year."""
+        number += FIRST_QUESTION
+        spec = self._spec(number)._replace(outcome_names=("Yes", "No"))
+        slug = f"will-event-{number}-happen-{self._seed}"
+        closes_ms = closes_ms or listed_ms + 365 * 24 * HOUR_MS
+        return Window(number, listed_ms, closes_ms, listed_ms, spec, slug, f"Will event {number} happen?", is_hourly=False)
 
     def _spec(self, number: int) -> MarketSpec:
         digest = sha256(f"window {self._seed} {number} {self._origin_ms}".encode()).digest()

@@ -146,7 +146,7 @@ class MarketsRole:
     def _listed(self, now_ms: int) -> Sequence[Market]:
         if not self._settings.slug:
             return self._discovery.windows(self._settings.series_id, now_ms)
-        event = self._discovery.by_slug(self._settings.slug)
+        event = self._discovery.by_slug(self._settings.slug, now_ms)
         return [] if event is None else [event]
 
     def _take(self, listed: Sequence[Market]) -> None:

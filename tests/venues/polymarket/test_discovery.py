@@ -96,8 +96,8 @@ def test_one_unreadable_market_does_not_hide_the_others_and_says_why_once(caplog
 
 
 def test_a_slug_finds_its_market_and_an_unknown_one_finds_none() -> None:
-    assert Gamma(row()).discovery().by_slug("event") is not None
-    assert Gamma(row(), status=404).discovery().by_slug("nothing") is None
+    assert Gamma(row()).discovery().by_slug("event", OPEN_MS) is not None
+    assert Gamma(row(), status=404).discovery().by_slug("nothing", OPEN_MS) is None
 
 
 @pytest.mark.parametrize("status", [500, 422, 301])
@@ -138,3 +138,26 @@ def test_there_is_no_winner_before_the_close_nor_when_the_price_is_not_one() -> 
 
 def test_the_winner_of_another_market_with_the_same_slug_is_not_ours() -> None:
     assert resolved(conditionId="0x" + "ab" * 32) is None
+
+
+YEARLESS = "bitcoin-up-or-down-october-5-7pm-et"
+
+
+def test_a_slug_without_a_year_that_leads_to_the_past_is_refused_with_the_way_to_write_it() -> None:
+    with pytest.raises(WireError, match=r"names no year, and leads to a window that ended 2026-10-05T23:15:00Z. Write the year"):
+        Gamma(row()).discovery().by_slug(YEARLESS, OPEN_MS + 900_000)
+
+
+def test_a_slug_without_a_year_is_taken_while_its_end_fits() -> None:
+    assert Gamma(row()).discovery().by_slug(YEARLESS, OPEN_MS) is not None
+
+
+def test_a_slug_with_its_year_is_never_refused_for_being_over() -> None:
+    assert Gamma(row(closed=True)).discovery().by_slug("bitcoin-up-or-down-october-5-2026-7pm-et", OPEN_MS * 2) is None
+
+
+def test_a_recorded_market_carries_its_costs_and_what_it_settles_on() -> None:
+    market = market_from_gamma(row())
+    assert market.fees == (70_000, 1, True, 200_000) and market.may_take
+    assert market.rewards == (50_000_000, 450)
+    assert market.settles_on == "https://data.chain.link/streams/btc-usd-twap-60s-streams"

@@ -6,6 +6,7 @@ Windows are keyed by `eventStartTime` and `endDate` in UTC; slugs and titles are
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ import orjson
 from trader.errors import ConnectionLost, WireError
 from trader.model.market import Market
 from trader.model.units import price_bp_from_wire, scaled_int, size_micro_from_wire
+from trader.venues.polymarket.terms import fees_from_gamma, rewards_from_gamma, settles_on
 from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ PAGE_LIMIT = 10                  # windows of one page: ten hours ahead are enou
 DEADLINE_S = 5.0
 _YES_LABELS, _NO_LABELS = ("up", "yes"), ("down", "no")
 _HEX_OF_CONDITION = 64
+_WITHOUT_YEAR = re.compile(r"[a-z]+-up-or-down-[a-z]+-\d{1,2}-\d{1,2}[ap]m-et")        # until April 2026; still resolve
 
 
 class GammaDiscovery:
@@ -44,10 +47,14 @@ class GammaDiscovery:
             raise WireError("Gamma answered /events/keyset without `events`.", remedy=CHANGELOG)
         return sorted((m for m in markets if m.close_ms > now_ms), key=lambda m: m.close_ms)
 
-    def by_slug(self, slug: str) -> Market | None:
+    def by_slug(self, slug: str, now_ms: int) -> Market | None:
+        """A slug without a year leads to the window of an earlier year for ever: refused when that is over."""
         event = self._get(f"/events/slug/{slug}", {})
         if event is None:
             return None
+        if _WITHOUT_YEAR.fullmatch(slug) and _ends_ms(event) <= now_ms:
+            raise WireError(f"slug {slug} names no year, and leads to a window that ended {_iso(_ends_ms(event))}.",
+                            remedy="Write the year into market.slug, as in bitcoin-up-or-down-november-21-2026-3pm-et.")
         return next(iter(self._tradable([event])), None)
 
     def winner(self, market: Market) -> str | None:
@@ -112,6 +119,9 @@ def market_from_gamma(row: dict[str, Any]) -> Market:
         close_ms=_ms(row["endDate"]),
         protocol=row["version"],
         neg_risk=bool(row.get("negRisk", False)),
+        fees=fees_from_gamma(row),
+        rewards=rewards_from_gamma(row),
+        settles_on=settles_on(row),
     )
 
 
@@ -163,6 +173,13 @@ def padded_condition_id(text: str) -> str:
         raise WireError(f"condition id {text!r} is not 1-64 hex digits.", remedy=CHANGELOG)
     int(digits, 16)
     return "0x" + digits.ljust(_HEX_OF_CONDITION, "0")
+
+
+def _ends_ms(event: Any) -> int:
+    try:
+        return max(_ms(row["endDate"]) for row in event["markets"])
+    except UNREADABLE as why:
+        raise unreadable("Gamma's event", orjson.dumps(event), why) from None
 
 
 def _iso(wall_ms: int) -> str:

@@ -1,0 +1,19 @@
+"""The soaks of tools/soak for a minute each: everything that they check must hold here too."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("rollovers", ["--rollovers=1", "--speed=120"]),
+    ("disconnects", ["--for=48", "--every=8", "--speed=30"]),
+])
+def test_a_short_soak_finds_nothing(name, options):
+    done = subprocess.run([sys.executable, "-m", f"tools.soak.{name}", *options], cwd=Path(__file__).parents[2], capture_output=True,
+                          text=True, timeout=180)
+    report = json.loads(done.stdout or "{}")
+    assert (done.returncode, report.get("failed")) == (0, []), done.stderr + done.stdout
