@@ -350,5 +350,5 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     out = capsys.readouterr().out
-    commands = ("run", "check", "exchange", "threads", "status", "pause", "resume", "cancel-all", "frames", "version")
+    commands = ("run", "check", "exchange", "threads", "status", "pause", "resume", "cancel-all", "flatten", "frames", "version")
     assert all(re.search(rf"\n    {command}\s", out) for command in commands)

@@ -6,9 +6,12 @@ from trader.desk import at_exchange, build
 from trader.exchange.child import ExchangeUrls
 from trader.feeds.reference_feed import ReferenceFeed
 from trader.feeds.snapshot_feed import SnapshotFeed
+from trader.journal.folder import JournalFolder
+from trader.journal.past import Past
 from trader.model.action import CancelMarket, Flight, PlaceOrders
 from trader.model.intent import Inventory, Mode
 from trader.model.market import LiveMarket, Market
+from trader.model.recall import NOTHING_RECALLED
 from trader.model.setting import Secret
 from trader.settings import Settings
 from trader.testing.manual_clock import ManualClock
@@ -24,11 +27,12 @@ HELD = Inventory("0xbb", 0, 0, 0, 0, 0, Mode.NORMAL, (), ())
 
 
 @pytest.fixture
-def make_desk():
+def make_desk(tmp_path):
     made = []
 
     def make(settings=None, strategy=None):
-        made.append(build(settings or Settings(), ACCOUNT, ManualClock(1), strategy=strategy, on_stopped=lambda: None,
+        past = Past(JournalFolder(tmp_path / str(len(made))), NOTHING_RECALLED)
+        made.append(build(settings or Settings(), ACCOUNT, past, ManualClock(1), strategy=strategy, on_stopped=lambda: None,
                           on_finished=lambda: None))
         return made[-1]
 
@@ -45,7 +49,7 @@ def taken(desk):
 def test_the_roles_stand_in_the_order_of_their_start_from_the_venue_inwards(make_desk):
     desk = make_desk()
     assert [role.name for role in desk.roles] == [
-        "pm-book", "pm-user", "bn-ticker", "verify", "gateway-0", "gateway-1", "gateway-2", "gateway-3", "heartbeat",
+        "journal", "pm-book", "pm-user", "bn-ticker", "verify", "gateway-0", "gateway-1", "gateway-2", "gateway-3", "heartbeat",
         "executor", "strategy", "markets"]
 
 

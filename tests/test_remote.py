@@ -30,10 +30,13 @@ class FakeTrader:
         self.quotes = [{"side": "BUY", "token_side": "BUY", "price": 0.51, "remaining": 7.0, "state": "WORKING"}]
         self.sweeps = 0
         self.asked: list[Any] = []
+        self.flattened: dict[str, Any] | None = None
+        self.unsold: list[str] = []
 
     def stats(self) -> dict[str, Any]:
         said = {"seconds": 1.0, "mode": "embedded", "trading_mode": "STOP" if self.guards else "NORMAL", "guards": list(self.guards),
-                "cancel_alls": {"command": self.sweeps}, "quotes": list(self.quotes), "roles": [], "depths": {}}
+                "cancel_alls": {"command": self.sweeps}, "quotes": list(self.quotes), "roles": [], "depths": {},
+                "flatten": self.flattened}
         self.guards = [name for name in self.guards if name != "cancel_all"]
         return said
 
@@ -51,6 +54,10 @@ class FakeTrader:
     def cancel_all(self, reason: str = "cancel_all") -> None:
         self.asked.append(("cancel_all", reason))
         self.guards, self.sweeps, self.quotes = ["cancel_all", "cooldown"], self.sweeps + 1, []
+
+    def flatten(self, reason: str = "flatten") -> None:
+        self.asked.append(("flatten", reason))
+        self.guards, self.quotes, self.flattened = ["paused"], [], {"done": True, "left": self.unsold}
 
 
 @pytest.fixture
@@ -107,6 +114,7 @@ def test_threads_are_a_dump_for_people_and_data_for_programs(there: list[str], c
     (["resume"], ("resume", False), "resumed. Guards in force: none.\n"),
     (["resume", "--force"], ("resume", True), "resumed. Guards in force: none.\n"),
     (["cancel-all", "--reason", "odd"], ("cancel_all", "odd"), "cancelled: nothing is open. Guards in force: cooldown.\n"),
+    (["flatten"], ("flatten", "operator"), "paused, and everything is sold. Guards in force: paused.\n"),
 ])
 def test_a_command_is_done_when_it_returns_and_says_what_holds_now(there: list[str], trader: FakeTrader, command: list[str],
                                                                    asked: tuple[str, Any], said: str, capsys: Capture) -> None:
@@ -120,12 +128,18 @@ def test_a_command_as_json_is_one_line_for_a_program(there: list[str], capsys: C
                                                    "open_orders": 0}
 
 
+def test_what_a_flatten_could_not_sell_is_an_error(there: list[str], trader: FakeTrader, capsys: Capture) -> None:
+    trader.unsold = ["57 YES: nobody bids 44 ¢ or more"]
+    assert main(["flatten", *there]) == 8
+    assert "not everything could be sold: 57 YES: nobody bids 44 ¢ or more. It stays paused" in capsys.readouterr().err
+
+
 def test_a_reason_that_it_refuses_is_an_error_that_says_why(there: list[str], trader: FakeTrader, capsys: Capture) -> None:
     assert main(["pause", "--reason", "two\nlines", *there]) == 8
     assert trader.asked == [] and "must be one line" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["status", "threads", "pause", "resume", "cancel-all"])
+@pytest.mark.parametrize("command", ["status", "threads", "pause", "resume", "cancel-all", "flatten"])
 def test_without_a_running_trader_each_command_says_so_and_ends_with_8(command: str, tmp_path: Path, capsys: Capture) -> None:
     assert main([command, "--control-dir", str(tmp_path)]) == 8
     assert "Start one with `trader run conf.yaml`" in capsys.readouterr().err

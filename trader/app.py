@@ -16,6 +16,9 @@ from typing import Any
 from trader import desk as desks
 from trader.errors import OrdersMayBeOpen, RoleFailed, TraderError
 from trader.exchange.keeper import ExchangeKeeper
+from trader.journal.folder import JournalFolder
+from trader.journal.past import claim_past
+from trader.journal.role import JournalRole
 from trader.model.event import Command, Control
 from trader.model.intent import Strategy
 from trader.ops.answers import answers_of
@@ -35,10 +38,11 @@ log = logging.getLogger(__name__)
 FIRST_CYCLES_S = 5.0         # a slow venue is no failure: beyond this `start` returns and the watchdog judges
 STOP_QUOTING_S = 2.0         # markets and strategy
 STOP_LISTENING_S = 4.0       # executor, gateway, feeds, housekeeping
-STOP_RECORDING_S = 4.0       # after the feeds, so that their last frames are in it
+STOP_WRITING_S = 4.0         # recording and journal, after those whose last words are to be in them
 POLL_S = 0.1                 # a stop asked for by a signal handler is seen within this
 LOOK_S = 0.02                # while starting and stopping
 _DECIDES = {"markets", "strategy"}
+_WRITES = {RecordRole.name, JournalRole.name}
 
 
 class Trader:
@@ -62,6 +66,7 @@ class Trader:
         self._failed_roles: set[str] = set()
         self._exchange: ExchangeKeeper | None = None
         self._lock: KeyLock | None = None
+        self._folder: JournalFolder | None = None
         self._desk: desks.Desk | None = None
         self._supervisor = Supervisor(self._clock, settings.runtime.watchdog_ms, self._on_failure)
         self._stats = DeskStats(self._clock)
@@ -175,7 +180,9 @@ class Trader:
             settings = self._with_exchange(settings)
         account = open_account(settings.polymarket, settings.polymarket.private_key.reveal(), self._clock)
         self._lock = KeyLock(control_dir(settings.ops), account.credentials.key)
-        return desks.build(settings, account, self._clock, strategy=self._strategy, on_stopped=self._flat.set,
+        past = claim_past(settings.journal, settings.mode, account.address, self._clock.wall_ms())
+        self._folder = past.folder
+        return desks.build(settings, account, past, self._clock, strategy=self._strategy, on_stopped=self._flat.set,
                            on_finished=self._on_finished, record=self._record)
 
     def _with_exchange(self, settings: Settings) -> Settings:
@@ -246,9 +253,11 @@ class Trader:
         """Everybody else, in reverse. Gateway threads finish the request that they took. Returns all that did not end."""
         hung = {*late, *self._failed_roles}
         late = self._supervisor.stop(hung, 0)        # asked again, but not waited for a second time
-        listeners = {role.name for role in self._supervisor.report()} - hung - {RecordRole.name}
+        listeners = {role.name for role in self._supervisor.report()} - hung - _WRITES
         late += self._supervisor.stop(listeners, max(STOP_LISTENING_S, self._cancel_s()))
-        late += self._supervisor.stop({RecordRole.name} - hung, STOP_RECORDING_S)
+        if self._desk is not None:
+            self._desk.journal.end_reason = self._stats.exit_reason
+        late += self._supervisor.stop(_WRITES - hung, STOP_WRITING_S)
         if late:
             log.error("did not stop in time: %s\n%s", ", ".join(late), self.threads_text())
         return late
@@ -259,8 +268,9 @@ class Trader:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.stop()
-        if self._lock is not None:
-            self._lock.release()
+        for claim in (self._folder, self._lock):
+            if claim is not None:
+                claim.release()
 
     def _raise_what_went_wrong(self, verified: bool) -> None:
         """Open orders first. But a run that never placed anything, or whose exchange died with them, says why it failed."""

@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _reasoned(_addressed(command("pause", "cancel all orders of a running trader and place none until `trader resume`")))
     _resume(command("resume", "end a pause; quoting starts again after the cool-down"))
     _reasoned(_addressed(command("cancel-all", "cancel all orders of a running trader now; it quotes again after the cool-down")))
+    _reasoned(_addressed(command("flatten", "pause a running trader and sell what it holds, at a bounded price")))
     _frames(command("frames", "show what is in a recording: books, counts, mismatches"))
     command("version", "show the version of trader and of Python")
     return top

@@ -171,7 +171,7 @@ def _version(options: argparse.Namespace) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "frames": _frames, "version": _version,
     "status": remote.status, "threads": remote.threads,
-    "pause": remote.pause, "resume": remote.resume, "cancel-all": remote.cancel_all,
+    "pause": remote.pause, "resume": remote.resume, "cancel-all": remote.cancel_all, "flatten": remote.flatten,
 }
 
 

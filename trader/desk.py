@@ -6,11 +6,14 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from trader import __version__
 from trader.exchange.child import ExchangeUrls
 from trader.executor.guards import Limits
+from trader.executor.recall import take_over
 from trader.executor.role import ExecutorReport, ExecutorRole, Inputs
 from trader.executor.state import State
 from trader.feeds.book_feed import BookFeed
@@ -26,18 +29,24 @@ from trader.gateway.transport import OrderTransport
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.inbox import ExecutorInbox
+from trader.handoff.journal import JournalQueue
 from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.orders import FeedOrders
 from trader.handoff.outbox import OrderOutbox
+from trader.journal.past import Past
+from trader.journal.role import JournalRole
+from trader.journal.store import Journal, Run
 from trader.markets.role import MarketsRole
 from trader.model.action import CancelMarket, Flight
 from trader.model.book import FeedHealth, MarketBook, ReferencePrice
+from trader.model.cycle import Now
 from trader.model.heartbeat import BeatHealth
 from trader.model.intent import Inventory, Strategy, StrategyPulse
-from trader.model.market import LiveMarket
+from trader.model.market import LiveMarket, VenueRules
 from trader.model.record import NOT_RECORDED, Recorder
 from trader.model.setting import Secret
 from trader.ops.recorder import RecordRole
+from trader.ops.replay import setup_text
 from trader.runtime.clock import Clock
 from trader.runtime.liveness import standing_still
 from trader.runtime.role import Role
@@ -78,6 +87,7 @@ class HandOffs:
         self.beats = SnapshotCache[BeatHealth]("heartbeat")
         self.flights = tuple(SnapshotCache[Flight | None](f"flight {i}") for i in range(settings.gateway.threads))
         self.bell = Doorbell()
+        self.journal = JournalQueue()
         self.inbox = ExecutorInbox(settings.executor.inbox_limit)
         self.mailbox = IntentMailbox(self.inbox.ring)
         self.outbox = OrderOutbox()
@@ -117,13 +127,14 @@ class Desk(NamedTuple):
     executor: ExecutorRole
     strategy: StrategyRole
     markets: MarketsRole
+    journal: JournalRole
     record: RecordRole | None = None     # of a run without a recording
 
     @property
     def roles(self) -> tuple[Role, ...]:
         record = () if self.record is None else (self.record,)
-        return (*record, self.book_feed, self.user_feed, self.reference_feed, self.verify, *self.gateways, self.heartbeat, self.executor,
-                self.strategy, self.markets)
+        return (*record, self.journal, self.book_feed, self.user_feed, self.reference_feed, self.verify, *self.gateways,
+                self.heartbeat, self.executor, self.strategy, self.markets)
 
     def close(self, late: Sequence[str]) -> None:
         """After the roles have ended. Leaves alone what those that are `late` wait at: the system would give the number of its
@@ -133,7 +144,7 @@ class Desk(NamedTuple):
                 orders.close()
 
 
-def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strategy | None, on_stopped: Callable[[], None],
+def build(settings: Settings, account: Account, past: Past, clock: Clock, *, strategy: Strategy | None, on_stopped: Callable[[], None],
           on_finished: Callable[[], None], record: Path | None = None) -> Desk:
     """Opens no connection and starts no thread. `strategy`: the embedder's own; None takes the one that the settings name.
     `on_stopped`: the executor has proved that nothing is open. `on_finished`: the one event of `market.slug` has closed.
@@ -147,7 +158,7 @@ def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strat
     user_feed = UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders,
                          hands.user_health, hands.inbox, clock, recorder=_tape(recorder, UserFeed.name))
     reference_feed = _reference(settings, hands, clock, recorder)
-    executor = _executor(settings, signing, hands, clock, on_stopped)
+    executor, journal = _executor(settings, account, past, PolymarketRules(signing), hands, clock, on_stopped)
     quoting = StrategyRole(settings.strategy, strategy_named(settings.strategy) if strategy is None else strategy,
                            inputs=StrategyInputs(hands.live, hands.book, hands.reference, hands.inventory),
                            bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock)
@@ -159,8 +170,9 @@ def build(settings: Settings, account: Account, clock: Clock, *, strategy: Strat
                    health=hands.book_health, samples=hands.samples, orders=hands.book_orders, clock=clock),
         gateways, heartbeat, executor, quoting,
         MarketsRole(settings.market, GammaDiscovery(venue.gamma_url), live=hands.live,
-                    feeds=(hands.book_orders, hands.user_orders), inbox=hands.inbox, clock=clock, on_finished=on_finished),
-        recorder,
+                    feeds=(hands.book_orders, hands.user_orders), inbox=hands.inbox, clock=clock, on_finished=on_finished,
+                    undecided=past.undecided(clock.wall_ms())),
+        journal, recorder,
     )
 
 
@@ -198,7 +210,7 @@ def _order_path(settings: Settings, account: Account, signing: Signing, hands: H
 
     gateways = tuple(
         GatewayRole(index, options, PolymarketOrders(account, rest(limits), signer, options, clock), limits, hands.outbox, hands.inbox,
-                    flight, clock)
+                    flight, clock, hands.journal)
         for index, flight in enumerate(hands.flights)
     )
     return gateways, HeartbeatRole(
@@ -206,13 +218,28 @@ def _order_path(settings: Settings, account: Account, signing: Signing, hands: H
         lambda: standing_still(trading, clock.monotonic_ns(), settings.runtime.watchdog_ms), hands.beats, clock)
 
 
-def _executor(settings: Settings, signing: Signing, hands: HandOffs, clock: Clock, on_stopped: Callable[[], None]) -> ExecutorRole:
+def _executor(settings: Settings, account: Account, past: Past, rules: VenueRules, hands: HandOffs, clock: Clock,
+              on_stopped: Callable[[], None]) -> tuple[ExecutorRole, JournalRole]:
+    """And the journal, which is told everything that a replay of its decisions needs."""
     limits = Limits(
         book_stale_ms=settings.feeds.book_stale_ms, reference_stale_ms=settings.feeds.reference_stale_ms,
         user_stale_ms=settings.feeds.user_stale_ms, stale_sweeps=settings.feeds.on_stale == "cancel_all",
         strategy_period_ms=1000 // settings.strategy.strategy_hz,
     )
     inputs = Inputs(hands.book, hands.book_health, hands.reference_health, hands.user_health, hands.pulse, hands.flights, hands.beats)
-    state = State(settings.executor, PolymarketRules(signing), first_salt=random.SystemRandom().getrandbits(52))
-    return ExecutorRole(state, limits, inputs, inbox=hands.inbox, mailbox=hands.mailbox, outbox=hands.outbox,
-                        inventory=hands.inventory, report=hands.report, bell=hands.bell, clock=clock, on_stopped=on_stopped)
+    began, first_salt = Now(clock.monotonic_ns(), clock.wall_ms()), random.SystemRandom().getrandbits(52)
+    state = State(settings.executor, rules, first_salt)
+    take_over(state, past.recalled, began)
+    run = Run(run_id=secrets.token_hex(8), mode=settings.mode, version=__version__, account=account.address,
+              config_digest=sha256(repr(settings).encode()).hexdigest(), recalled=past.recalled,
+              setup=setup_text(settings.executor, limits, rules, first_salt, began))
+    keeping = settings.journal
+
+    def open_journal() -> Journal:
+        return Journal(past.folder, run, fresh=settings.mode == "embedded", max_bytes=keeping.max_mb * 1_000_000, keep=keeping.keep)
+
+    return (
+        ExecutorRole(state, limits, inputs, inbox=hands.inbox, mailbox=hands.mailbox, outbox=hands.outbox, inventory=hands.inventory,
+                     report=hands.report, bell=hands.bell, clock=clock, on_stopped=on_stopped, journal=hands.journal),
+        JournalRole(open_journal, hands.journal, clock),
+    )

@@ -1,4 +1,4 @@
-"""Commands to a trader that runs in another process: status, threads, pause, resume, cancel-all. Main thread of `trader`.
+"""Commands to a trader that runs in another process: status, threads, pause, resume, cancel-all, flatten. Main thread.
 
 Each asks over the trader's control socket. One that changes something returns only when the trader shows that it is done, so
 that exit code 0 of `trader pause` means: the venue confirmed that nothing is open.
@@ -28,6 +28,8 @@ Done = Callable[[Stats], bool]
 WATCH_S = 1.0
 RATE_S = 0.5                 # between the two looks that frames a second need
 CONFIRM_S = 15.0
+FLATTEN_S = 60.0             # it waits 30 s for tokens that settle and for bids that come back
+REPORT_S = 0.5               # stats are newer than this
 LOOK_S = 0.1
 _UNTOLD: Stats = {"guards": ["starting"], "quotes": [], "cancel_alls": {}, "trading_mode": "STOP"}     # before the executor's first word
 
@@ -115,29 +117,45 @@ def cancel_all(options: Namespace) -> int:
                  "cancelled: nothing is open")
 
 
+def flatten(options: Namespace) -> int:
+    _asked(options, "flatten", reason=options.reason)
+    wait(REPORT_S)                               # until then its stats may still tell of an earlier one
+    stats = confirmed("flatten", lambda: _UNTOLD | _stats(options), lambda stats: bool((stats.get("flatten") or {}).get("done")),
+                      SystemClock(), wait, FLATTEN_S)
+    left = stats["flatten"]["left"]
+    if left:
+        raise ControlError(f"not everything could be sold: {'; '.join(left)}.",
+                           remedy="It stays paused; `trader flatten` tries again, `trader resume` quotes again.")
+    return _told(options, stats, "paused, and everything is sold")
+
+
 def _is_flat(stats: Stats) -> bool:
     return "cancel_all" not in stats["guards"]
 
 
 def _tell(options: Namespace, done: Done, text: str) -> int:
-    stats = confirmed(options.command, lambda: _UNTOLD | _stats(options), done, SystemClock(), wait)
+    return _told(options, confirmed(options.command, lambda: _UNTOLD | _stats(options), done, SystemClock(), wait), text)
+
+
+def _told(options: Namespace, stats: Stats, text: str) -> int:
     shown = {"command": options.command, "confirmed": True, "trading_mode": stats["trading_mode"], "guards": stats["guards"],
              "open_orders": len(stats["quotes"])}
     print(json.dumps(shown) if options.json else f"{text}. Guards in force: {', '.join(stats['guards']) or 'none'}.")
     return 0
 
 
-def confirmed(command: str, look: Callable[[], Stats], done: Done, clock: Clock, wait: Callable[[float], None]) -> Stats:
+def confirmed(command: str, look: Callable[[], Stats], done: Done, clock: Clock, wait: Callable[[float], None],
+              limit_s: float = CONFIRM_S) -> Stats:
     """Stats that show it as done, twice in a row: a guard is named one cycle before the cancel-all that it starts.
 
     ControlError when that takes too long.
     """
-    end_ns = clock.monotonic_ns() + int(CONFIRM_S * 1e9)
+    end_ns = clock.monotonic_ns() + int(limit_s * 1e9)
     in_row = 0
     while (in_row := in_row + 1 if done(stats := look()) else 0) < 2:
         if clock.monotonic_ns() >= end_ns:
             raise ControlError(
-                f"{command} was delivered, but is not confirmed after {CONFIRM_S:g} s: {len(stats['quotes'])} orders may be open, "
+                f"{command} was delivered, but is not confirmed after {limit_s:g} s: {len(stats['quotes'])} orders may be open, "
                 f"guards: {', '.join(stats['guards']) or 'none'}.",
                 remedy="Look at `trader status --watch` and at the venue's own page.")
         wait(LOOK_S)

@@ -17,6 +17,7 @@ from trader.executor.settings import ExecutorSettings
 from trader.feeds.settings import FeedSettings
 from trader.fleet.settings import FleetSettings
 from trader.gateway.settings import GatewaySettings
+from trader.journal.settings import JournalSettings
 from trader.markets.settings import MarketSettings
 from trader.model.setting import Limits, limits_of, setting
 from trader.ops.settings import OpsSettings
@@ -38,6 +39,7 @@ class Settings:
     strategy: StrategySettings = field(default_factory=StrategySettings)
     executor: ExecutorSettings = field(default_factory=ExecutorSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     ops: OpsSettings = field(default_factory=OpsSettings)
     fleet: FleetSettings = field(default_factory=FleetSettings)

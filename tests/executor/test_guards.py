@@ -46,6 +46,16 @@ def test_the_time_in_a_guard_is_counted(desk):
     assert desk.state.guard_ns["book_suspect"] == 300_000_000
 
 
+def test_the_moment_at_which_a_guard_began_is_kept_while_it_lasts_and_set_anew_at_its_return(desk):
+    desk.suspect = True
+    began_ns = desk.settle().ns
+    assert desk.wait(300).state.guard_since_ns == {"book_suspect": began_ns}
+    desk.suspect = False
+    assert desk.settle().state.guard_since_ns == {}
+    desk.suspect = True
+    assert desk.wait(100).state.guard_since_ns["book_suspect"] > began_ns
+
+
 @pytest.mark.parametrize("age_ms, stale", [(250, False), (251, True)])
 def test_a_strategy_that_missed_five_periods_is_stale(desk, age_ms, stale):
     quoting(desk).pulse_age_ms = age_ms

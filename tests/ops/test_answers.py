@@ -33,6 +33,9 @@ class FakeTrader:
     def cancel_all(self, reason: str = "cancel_all") -> None:
         self.asked.append(("cancel_all", reason))
 
+    def flatten(self, reason: str = "flatten") -> None:
+        self.asked.append(("flatten", reason))
+
 
 @pytest.mark.parametrize(("request_fields", "asked"), [
     ({"command": "pause"}, ("pause", "operator")),
@@ -41,6 +44,7 @@ class FakeTrader:
     ({"command": "resume", "force": True}, ("resume", True)),
     ({"command": "resume", "force": "yes"}, ("resume", False)),      # only true itself is strong enough
     ({"command": "cancel_all", "reason": "odd prices"}, ("cancel_all", "odd prices")),
+    ({"command": "flatten", "reason": "going home"}, ("flatten", "going home")),
 ])
 def test_a_command_reaches_the_trader_once(request_fields: dict[str, Any], asked: tuple[str, Any]) -> None:
     trader = FakeTrader()

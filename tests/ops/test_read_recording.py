@@ -27,6 +27,7 @@ from trader.model.market import Market
 from trader.ops import archive
 from trader.ops.archive import Archive
 from trader.ops.frames import parse_line, read_recording
+from trader.ops.frames_books import Bench, Streams
 from trader.ops.frames_text import frames_text
 from trader.ops.recorder import RecordRole
 from trader.testing.fake_socket import FakeNetwork
@@ -70,6 +71,13 @@ def test_the_final_top_depth_and_checks_of_each_asset_are_told():
     assert found == {"conn": "pm-book", "token_id": "11", "state": "whole", "bid_bp": 4100, "bid_micro": 7_500_000, "ask_bp": 6000,
                      "ask_micro": 100_000_000, "bid_levels": 2, "ask_levels": 2, "tick_bp": 100, "events": 2, "checks": 2,
                      "mismatches": 0, "venue_ms": 1790658661300}
+
+
+def test_a_file_that_names_assets_without_end_fills_no_memory():
+    bench = Bench("pm-book", Streams("BTCUSDT").decoder("pm-book"), most_assets=2)
+    for token in range(9):
+        bench.add(orjson.dumps(dump(str(token))), token, is_timed=True)
+    assert len(bench.assets()) == 2 and bench.counts()["untracked"] == 7
 
 
 def test_an_array_of_events_is_one_frame():

@@ -8,12 +8,15 @@ from trader.desk import build
 from trader.executor.pnl import Pnl, WindowResult
 from trader.executor.role import ExecutorReport
 from trader.executor.state import Session
+from trader.journal.folder import JournalFolder
+from trader.journal.past import Past
 from trader.model.action import CancelMarket, PlaceOrders
 from trader.model.book import BookTop, Level, MarketBook, ReferencePrice
 from trader.model.event import Command, Control
 from trader.model.intent import Inventory, Mode, StrategyPulse
 from trader.model.market import LiveMarket, Market
 from trader.model.order import Kind, OrderState, Side, Slot, WorkingOrder
+from trader.model.recall import NOTHING_RECALLED
 from trader.model.setting import Secret
 from trader.ops.stats import DeskStats
 from trader.runtime.supervisor import Supervisor
@@ -27,16 +30,19 @@ HELD = Inventory("0xaa", 1_500_000, 0, 2_500_000, 0, 7_000_000, Mode.CAUTION, ("
 WINDOW = Market("btc", "0xaa", "1", "2", 100, 5_000_000, 0, 3_600_000, "v1", False)
 PAST = WindowResult(WINDOW._replace(slug="past"), 5_000_000, 0, 5_100, 10_000, 250_000, True)
 NOW = WindowResult(WINDOW, 2_500_000, 0, 5_250, None, -1_000_000, True)
-REPORT = ExecutorReport(Session.ACTIVE, "btc", 7_000_000, Pnl(250_000, -750_000), -500_000, (PAST, NOW), 1, {"placed": 5, "acked": 3, "windows": 1, "unknown": 1},
-                        {"filled": 1, "cancelled": 2}, {"would_cross": 1, "shed": 1}, {"boot": 1}, {"caution": 120}, {"caution": 1_000_000_000}, 2, 1, 3_500_000,
-                        0, 0, None, False)
+REPORT = ExecutorReport(
+    Session.ACTIVE, "btc", 7_000_000, Pnl(250_000, -750_000), -500_000, (PAST, NOW), 1,
+    counts={"placed": 5, "acked": 3, "windows": 1, "unknown": 1}, ended={"filled": 1, "cancelled": 2},
+    refusals={"would_cross": 1, "shed": 1}, cancel_alls={"boot": 1}, guard_ms={"caution": 120}, guard_since_ns={"caution": 1_000_000_000},
+    fills=2, failed_fills=1, volume_micro=3_500_000, fees_micro=0, residual_micro=0, flatten=None, flattening=False)
 
 
 class Desk:
-    def __init__(self):
+    def __init__(self, folder):
         self.clock = ManualClock(1_000)
         self.stats = DeskStats(self.clock)
-        self.desk = build(Settings(), ACCOUNT, self.clock, strategy=None, on_stopped=lambda: None, on_finished=lambda: None)
+        self.desk = build(Settings(), ACCOUNT, Past(JournalFolder(folder), NOTHING_RECALLED), self.clock, strategy=None,
+                          on_stopped=lambda: None, on_finished=lambda: None)
 
     def begin(self):
         self.stats.begin(Settings(), self.desk, Supervisor(self.clock, 5_000, lambda name, error: None))
@@ -47,8 +53,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk():
-    desk = Desk()
+def desk(tmp_path):
+    desk = Desk(tmp_path)
     yield desk
     desk.desk.hands.book_orders.close()
     desk.desk.hands.user_orders.close()

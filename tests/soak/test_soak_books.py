@@ -30,7 +30,8 @@ def recording(tmp_path):
 
 def compared(recording, *answers):
     told = iter(answers)
-    witness = BookWitness(httpx.Client(base_url="http://exchange", transport=httpx.MockTransport(lambda _: httpx.Response(200, json=next(told)))))
+    exchange = httpx.MockTransport(lambda _: httpx.Response(200, json=next(told)))
+    witness = BookWitness(httpx.Client(base_url="http://exchange", transport=exchange))
     for answer in answers:
         witness.look((answer["asset_id"],))
     return witness.compare(recording)

@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -35,9 +36,14 @@ def client(exchange):
     return client
 
 
+def windows(exchange):
+    """The running one and those to come."""
+    query = {"closed": "false", "end_date_min": datetime.now(UTC).isoformat()}
+    return httpx.get(f"{exchange.gamma_url}/events/keyset", params=query).json()["events"]
+
+
 def coming_token(exchange):
-    markets = httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]
-    return json.loads(markets[2]["markets"][0]["clobTokenIds"])[0]
+    return json.loads(windows(exchange)[2]["markets"][0]["clobTokenIds"])[0]
 
 
 def signed(client, exchange, price=0.3, size=10):
@@ -48,8 +54,7 @@ def signed(client, exchange, price=0.3, size=10):
 @contextmanager
 def subscribed(exchange):
     with connect(f"{exchange.ws_url}/ws/market", ping_interval=None, close_timeout=0.2) as stream:
-        events = httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]
-        stream.send(json.dumps({"type": "market", "assets_ids": json.loads(events[0]["markets"][0]["clobTokenIds"])}))
+        stream.send(json.dumps({"type": "market", "assets_ids": json.loads(windows(exchange)[0]["markets"][0]["clobTokenIds"])}))
         stream.recv(timeout=PATIENCE_S)
         yield stream
 
@@ -150,8 +155,8 @@ def test_a_slow_answer_comes_after_its_delay(exchange):
 
 def test_gamma_lists_no_window_after_the_running_one(exchange):
     with exchange_fault(exchange, kind="no_next_window"):
-        assert len(httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]) == 1
-    assert len(httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]) > 1
+        assert len(windows(exchange)) == 1
+    assert len(windows(exchange)) > 1
 
 
 def fitting(stream, count, parse=json.loads):
@@ -329,7 +334,7 @@ def test_nonsense_is_refused_with_what_would_be_right(exchange):
 def test_a_market_that_closes_early_takes_no_orders_but_stays_unresolved(exchange):
     """The last test: nothing moves in that market any more."""
     def running():
-        return httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"][0]["markets"][0]
+        return windows(exchange)[0]["markets"][0]
     assert running()["acceptingOrders"] is True
     with exchange_fault(exchange, kind="close_early"):
         time.sleep(0.3)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -35,7 +36,8 @@ def client(exchange):
 
 
 def live_market(exchange):
-    return httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"][0]["markets"][0]
+    query = {"closed": "false", "end_date_min": datetime.now(UTC).isoformat()}
+    return httpx.get(f"{exchange.gamma_url}/events/keyset", params=query).json()["events"][0]["markets"][0]
 
 
 def launched(*flags):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -44,7 +45,8 @@ class Survivor:
         assert (self.child.urls.rest_url, self.child.urls.ws_url) == (self.urls.rest_url, self.urls.ws_url)
 
     def markets(self):
-        events = httpx.get(f"{self.urls.gamma_url}/events/keyset", params={"closed": "false"}).json()["events"]
+        query = {"closed": "false", "end_date_min": datetime.now(UTC).isoformat()}
+        events = httpx.get(f"{self.urls.gamma_url}/events/keyset", params=query).json()["events"]
         return [(m["conditionId"], m["clobTokenIds"], m["slug"], m["startDate"]) for event in events for m in event["markets"]]
 
     def ledger(self):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from trader.exchange.rate_limits import TIERS, Mode
 
 SLOWEST_SETTLE_MS = 36_000      # the live venue takes 10 to 50 s
+MOST_MARKETS = 20_000
 SETTLE_MS_TIMES_SPEED = 72_000  # 1 s at the speed of the example, and in proportion
 
 
@@ -22,6 +23,10 @@ class Options(NamedTuple):
     protocol: str = "v1"
     state: str = ""                 # a file; "" keeps nothing
     faults: str = ""                # a file with faults to begin with
+    frames_per_s: float = 0.0       # of the running market, on top of what its population makes
+    markets: int = 0                # beside the windows of the series
+    market_life_s: float = 0.0      # on average; 0 for ever
+    market_moves_per_s: float = 0.0
     taker_delay_ms: int = 0
     rate_limits: str = "warn"
     tier: str = "standard"
@@ -57,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--tier", choices=tuple(TIERS), default="standard", help="of the rate limits, for every signer")
     options.add_argument("--tls", nargs="?", const="exchange-ca.pem", default="", metavar="FILE",
                          help="HTTPS and WSS; the certificate to trust is made anew and written here (exchange-ca.pem)")
+    options.add_argument("--frames-per-s", type=_rate, default=0.0, metavar="N", help="make the running market louder by N price changes")
+    options.add_argument("--markets", type=_count, default=0, metavar="N", help="N more markets with a small book each; not kept by --state")
+    options.add_argument("--market-life-s", type=_rate, default=0.0, metavar="S",
+                         help="how long each of them lives on average before it is decided and replaced; 0: for ever")
+    options.add_argument("--market-moves-per-s", type=_rate, default=0.0, metavar="N", help="quotes replaced in all of them together")
     options.add_argument("--parent-pipe", action="store_true", help="exit when stdin ends: for a child of the desk")
     options.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
     return options
@@ -73,3 +83,16 @@ def _positive(text: str) -> float:
     if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError(f"must be more than 0 and at most 3600, was {text}")
     return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100_000:
+        raise argparse.ArgumentTypeError(f"must be 0 to 100000, was {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_MARKETS:
+        raise argparse.ArgumentTypeError(f"was {text!r}, must be 0 to {MOST_MARKETS}")
+    return int(text)

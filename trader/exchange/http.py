@@ -80,7 +80,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = _request(environ)
-        status, answer, extra = self._answer(request)
+        status, answer, extra = self.respond(request)
         if self._faults and self._faults.answer_is_lost(request):
             raise ConnectionAbortedError("fault on order: the answer is lost")     # waitress closes without a word on an OSError
         body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
@@ -90,9 +90,10 @@ class Application:
 
     def answer(self, request: Request) -> tuple[int, Any]:
         """(status, body) of one request; tests call this without a server."""
-        return self._answer(request)[:2]
+        return self.respond(request)[:2]
 
-    def _answer(self, request: Request) -> tuple[int, Any, Mapping[str, str]]:
+    def respond(self, request: Request) -> tuple[int, Any, Mapping[str, str]]:
+        """… and the headers of its own that the answer has."""
         handler, argument = self._find(request.method, request.path)
         try:
             asked = request._replace(argument=argument)

@@ -33,6 +33,7 @@ from trader.runtime.role import name_native_thread
 _QUOTED_AHEAD = 1           # bots already quote the next window
 _LEAST_KLINE_MS = 250
 _KEPT_CANDLES = 1_000
+_BUSY_STEP_S = 0.005
 
 
 class Calendar(NamedTuple):
@@ -50,14 +51,17 @@ Calendars = Callable[[], Calendar]       # how a REST worker asks for the newest
 class MarketLife:
     def __init__(self, clock: Clock, venue: Venue, publish: Callable[[Letter], None], series: Series, population: Population, *,
                  seed: int, speed: float, faults: FaultBoard | None = None, memory: Row | None = None,
-                 each_step: Callable[[], None] = lambda: None) -> None:
-        """`memory`: the `state` of a former life, to go on from. `each_step`: what else must happen many times a second."""
+                 each_step: Callable[[], None] = lambda: None, busy: Callable[[Quotable], None] | None = None) -> None:
+        """`memory`: the `state` of a former life, to go on from. `each_step`: what else must happen many times a second.
+
+        `busy`: what happens every few milliseconds, with the running market.
+        """
         self._clock, self._venue, self._publish, self._series = clock, venue, publish, series
         self._settings = population.price
         self._path = BtcPath(population.price, random.Random(seed), speed)
         self._rng = random.Random(seed + 1)
         self._crowd = Crowd(population, venue, random.Random(seed + 2), first_order=clock.wall_ms() << 24)
-        self._faults, self._each_step = faults or FaultBoard(clock), each_step
+        self._faults, self._each_step, self._busy = faults or FaultBoard(clock), each_step, busy
         self._kline_ms = max(_LEAST_KLINE_MS, self._settings.kline_every_ms / speed)
         self._steps = self._agg_trades = 0
         self._kline_due_ms = 0.0
@@ -98,8 +102,11 @@ class MarketLife:
 
     def _run(self) -> None:
         name_native_thread(self._thread.name)
-        while not self._stopping.wait(self._seconds_to_next_step()):
-            self.step()
+        while not self._stopping.wait(min(self._seconds_to_next_step(), _BUSY_STEP_S) if self._busy else self._seconds_to_next_step()):
+            if self._busy:
+                self._busy(self._quotable(self._clock.wall_ms())[0])
+            if not self._busy or self._seconds_to_next_step() <= 0:
+                self.step()
 
     def _seconds_to_next_step(self) -> float:
         due_ms = self._origin_ms + (self._steps + 1) * self._settings.step_ms

@@ -15,8 +15,10 @@ from trader.exchange.orders import NewOrder, OrderType, Outcome, Side
 from trader.exchange.refusal import Refusal
 from trader.exchange.venue import Venue
 from trader.model.units import BP_PER_CENT, BP_PER_DOLLAR, MICRO, floor_to_tick
+from trader.runtime.clock import Clock
 
 SIZES = (20, 500)           # shares, when a quote is made
+FRAMES_A_MOVE = 2
 
 
 class Restless:
@@ -67,3 +69,23 @@ class Restless:
                                        order_type, post_only=order_type.may_rest))
             return order_id
         return ""
+
+
+class BusyMarket:
+    """Makes the running market as loud as `--frames-per-s` says, behind the prices at which the others trade."""
+
+    def __init__(self, clock: Clock, bot: Restless, frames_per_s: float) -> None:
+        self._clock, self._bot, self._frames_per_s = clock, bot, frames_per_s
+        self._told_ms, self._owed, self._running = clock.wall_ms(), 0.0, ""
+
+    def step(self, market: Quotable) -> None:
+        if market.spec.condition_id != self._running:
+            self._bot.forget(self._running)
+            self._running = market.spec.condition_id
+            self._bot.fill(market)
+        now_ms = self._clock.wall_ms()
+        self._owed += (now_ms - self._told_ms) * self._frames_per_s / 1000
+        self._told_ms = now_ms
+        while self._owed >= FRAMES_A_MOVE:
+            self._owed -= FRAMES_A_MOVE
+            self._bot.move(market)

@@ -1,12 +1,13 @@
-"""Gamma under /gamma: which window is live, and how it ended. Runs on REST workers; reads the calendar's snapshot only."""
+"""Gamma under /gamma: which markets there are, and how they ended. Runs on REST workers; reads snapshots of calendar and catalogue."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
+from trader.exchange.catalogue import Catalogue, Catalogued
 from trader.exchange.fault_kinds import Kind
 from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
@@ -18,37 +19,51 @@ from trader.exchange.windows import SERIES_ID, SERIES_SLUG, Window, iso_utc
 from trader.exchange.wire import Json
 from trader.model.units import BP_PER_DOLLAR, MICRO, price_to_wire
 
-MAX_PAGE = 100
+MOST_EVENTS, MOST_MARKETS = 100, 500        # on one page
+_ORDERS: dict[str, Callable[[Window], tuple[int, int]]] = {
+    "endDate": lambda window: (window.closes_ms, window.number),
+    "startDate": lambda window: (window.listed_ms, window.number),
+    "id": lambda window: (0, window.number),
+}
 
 
 class GammaRoutes:
-    def __init__(self, calendars: Calendars, venue: Venue, faults: FaultBoard | None = None) -> None:
-        self._calendar, self._venue, self._faults = calendars, venue, faults
+    def __init__(self, calendars: Calendars, venue: Venue, faults: FaultBoard | None = None, catalogue: Catalogue | None = None,
+                 stale: tuple[Window, ...] = ()) -> None:
+        """`stale`: windows of long ago that are still said to be open, as the live venue says of many."""
+        self._calendar, self._venue, self._faults, self._catalogue, self._stale = calendars, venue, faults, catalogue, stale
 
     def table(self) -> Routes:
         return {
             ("GET", "/gamma/events/keyset"): self.events,
             ("GET", "/gamma/events/slug/"): self.event_by_slug,
             ("GET", "/gamma/markets/slug/"): self.market_by_slug,
+            ("GET", "/gamma/markets"): self.markets,
         }
 
     def events(self, request: Request) -> Json:
-        """Keyset listing, in the order of closing. `after_cursor` names the last window already seen."""
+        """Keyset listing. `after_cursor` names the last event already seen, so that births and deaths meanwhile shift nothing."""
         query = request.query
         if "offset" in query:
             raise Refusal("offset is not supported by keyset pagination", status=422)
-        limit = _integer(query.get("limit", "20"), "limit")
-        windows = [each for each in self._listed() if self._fits(each, query)]
-        ascending = query.get("ascending", "true") == "true"
-        ordered = windows if ascending else windows[::-1]
+        limit = min(_integer(query.get("limit", "20"), "limit"), MOST_EVENTS)
+        key, ascending = _order(query), query.get("ascending", "true") == "true"
+        ordered = self._ordered(query)
         if "after_cursor" in query:
-            seen = _integer(base64.b64decode(query["after_cursor"]).decode(), "after_cursor")
-            ordered = [each for each in ordered if (each.number > seen) == ascending and each.number != seen]
-        page = ordered[:min(limit, MAX_PAGE)]
+            seen = _seen(query["after_cursor"])
+            ordered = [each for each in ordered if (key(each) > seen if ascending else key(each) < seen)]
+        page = ordered[:limit]
         answer: Json = {"events": [self._event(each) for each in page]}
-        if len(ordered) > len(page):
-            answer["next_cursor"] = base64.b64encode(str(page[-1].number).encode()).decode()
+        if len(ordered) > len(page) > 0:
+            answer["next_cursor"] = base64.b64encode("{}:{}".format(*key(page[-1])).encode()).decode()
         return answer
+
+    def markets(self, request: Request) -> list[Json]:
+        """The older listing, by offset."""
+        query = request.query
+        limit, offset = _integer(query.get("limit", "20"), "limit"), _integer(query.get("offset", "0"), "offset")
+        found = [each for each in self._ordered(query) if _names(query, each)]
+        return [self._market(each) for each in found[offset:offset + min(limit, MOST_MARKETS)]]
 
     def event_by_slug(self, request: Request) -> Json:
         return self._event(self._by_slug(request.argument))
@@ -56,17 +71,22 @@ class GammaRoutes:
     def market_by_slug(self, request: Request) -> Json:
         return self._market(self._by_slug(request.argument))
 
-    def _listed(self) -> tuple[Window, ...]:
-        """All windows; without those to come while a fault hides them."""
+    def _listed(self) -> list[Window]:
+        """All there is; without the windows to come while a fault hides them."""
         calendar = self._calendar()
         hidden = self._faults is not None and self._faults.strike("gamma", Kind.NO_NEXT_WINDOW) is not None
-        return calendar.windows[:len(calendar.winners) + 1] if hidden else calendar.windows
+        windows = calendar.windows[:len(calendar.winners) + 1] if hidden else calendar.windows
+        more = self._catalogue.now() if self._catalogue else Catalogued()
+        return [*self._stale, *windows, *more.open, *(window for window, _ in more.over)]
 
-    def _fits(self, window: Window, query: Any) -> bool:
-        closed = window.number in self._calendar().winners
-        return (query.get("series_id", SERIES_ID) == SERIES_ID
-                and ("closed" not in query or (query["closed"] == "true") == closed)
-                and ("end_date_min" not in query or window.closes_ms >= _wall_ms(query["end_date_min"])))
+    def _ordered(self, query: Mapping[str, str]) -> list[Window]:
+        winners = self._winners()
+        fits = [each for each in self._listed() if _fits(each, query, closed=each.number in winners)]
+        return sorted(fits, key=_order(query), reverse=query.get("ascending", "true") != "true")
+
+    def _winners(self) -> Mapping[int, Outcome]:
+        ended = {window.number: winner for window, winner in self._catalogue.now().over} if self._catalogue else {}
+        return {**self._calendar().winners, **ended}
 
     def _by_slug(self, slug: str) -> Window:
         for window in self._listed():
@@ -79,19 +99,20 @@ class GammaRoutes:
         return {
             "id": window.spec.gamma_id, "ticker": window.slug, "slug": window.slug, "title": window.question,
             "startDate": market["startDate"], "endDate": market["endDate"], "active": True, "closed": market["closed"],
-            "archived": False, "seriesSlug": SERIES_SLUG, "series": [{"id": SERIES_ID, "slug": SERIES_SLUG, "ticker": SERIES_SLUG}],
-            "markets": [market],
+            "archived": False, "tags": [{"id": "21", "slug": "crypto", "label": "Crypto"}] if window.is_hourly else _OTHER_TAGS,
+            "markets": [market], **(_SERIES if window.is_hourly else {}),
         }
 
     def _market(self, window: Window) -> Json:
-        spec, winner = window.spec, self._calendar().winners.get(window.number)
+        spec, winner = window.spec, self._winners().get(window.number)
         tokens = [spec.token_ids[outcome] for outcome in window.label_order]
         v2 = spec.version == "v2"
         terms = self._venue.market_terms(spec.condition_id)
         return {
             "id": spec.gamma_id, "question": window.question, "conditionId": spec.condition_id, "slug": window.slug,
-            "resolutionSource": "https://www.binance.com/en/trade/BTC_USDT",
-            "startDate": iso_utc(window.listed_ms), "eventStartTime": iso_utc(window.opens_ms), "endDate": iso_utc(window.closes_ms),
+            "resolutionSource": "https://www.binance.com/en/trade/BTC_USDT" if window.is_hourly else "",
+            "startDate": iso_utc(window.listed_ms), "endDate": iso_utc(window.closes_ms),
+            **({"eventStartTime": iso_utc(window.opens_ms)} if window.is_hourly else {}),
             "outcomes": json.dumps([spec.outcome_names[outcome] for outcome in window.label_order]),     # lists as text, as there
             "outcomePrices": json.dumps(self._prices(window, winner)),
             "clobTokenIds": None if v2 else json.dumps(tokens), **({"positionIds": tokens} if v2 else {}),
@@ -107,8 +128,45 @@ class GammaRoutes:
     def _prices(self, window: Window, winner: Outcome | None) -> list[str]:
         if winner is not None:
             return ["1" if outcome is winner else "0" for outcome in window.label_order]
+        if self._venue.market_terms(window.spec.condition_id) is None:      # of long ago
+            return ["0.5", "0.5"]
         mid_bp = self._venue.mid_bp(window.spec.condition_id)
         return [price_to_wire(mid_bp if outcome is Outcome.YES else BP_PER_DOLLAR - mid_bp) for outcome in window.label_order]
+
+
+_SERIES: Json = {"seriesSlug": SERIES_SLUG, "series": [{"id": SERIES_ID, "slug": SERIES_SLUG, "ticker": SERIES_SLUG}]}
+_OTHER_TAGS: list[Json] = [{"id": "2", "slug": "politics", "label": "Politics"}]
+
+
+def _fits(window: Window, query: Mapping[str, str], *, closed: bool) -> bool:
+    return (("series_id" not in query or (window.is_hourly and query["series_id"] == SERIES_ID))
+            and ("closed" not in query or (query["closed"] == "true") == closed)
+            and ("end_date_min" not in query or window.closes_ms >= _wall_ms(query, "end_date_min"))
+            and ("end_date_max" not in query or window.closes_ms <= _wall_ms(query, "end_date_max")))
+
+
+def _names(query: Mapping[str, str], window: Window) -> bool:
+    """Whether the market is one that the query names, if it names any."""
+    return (query.get("slug", window.slug) == window.slug
+            and query.get("id", window.spec.gamma_id) == window.spec.gamma_id
+            and query.get("condition_ids", window.spec.condition_id) == window.spec.condition_id
+            and ("clob_token_ids" not in query or query["clob_token_ids"] in window.spec.token_ids))
+
+
+def _order(query: Mapping[str, str]) -> Callable[[Window], tuple[int, int]]:
+    name = query.get("order", "endDate")
+    if name not in _ORDERS:
+        raise Refusal(f"invalid order: {name}", status=422)
+    return _ORDERS[name]
+
+
+def _seen(cursor: str) -> tuple[int, int]:
+    """The place of the last event that was seen."""
+    try:
+        place, number = map(int, base64.b64decode(cursor, validate=True).split(b":"))
+    except ValueError:
+        raise Refusal(f"invalid after_cursor: {cursor}", status=422) from None
+    return place, number
 
 
 def _integer(text: str, name: str) -> int:
@@ -117,8 +175,8 @@ def _integer(text: str, name: str) -> int:
     return int(text)
 
 
-def _wall_ms(text: str) -> int:
+def _wall_ms(query: Mapping[str, str], name: str) -> int:
     try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
+        return round(datetime.fromisoformat(query[name]).timestamp() * 1000)
     except ValueError:
-        raise Refusal(f"invalid end_date_min: {text}", status=422) from None
+        raise Refusal(f"invalid {name}: {query[name]}", status=422) from None

@@ -7,9 +7,11 @@ and stops in reverse. Thread `main` parks in an event wait; signals and the end 
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import logging
 import os
+import random
 import signal
 import sys
 import threading
@@ -17,19 +19,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from trader.errors import PortInUse, RoleFailed, TraderError
+from trader.errors import ConfigError, PortInUse, RoleFailed, TraderError
 from trader.exchange.audit import Audit, AuditedApplication
+from trader.exchange.bots import Quotable
+from trader.exchange.catalogue import Catalogue, CatalogueSettings
 from trader.exchange.command_line import Options, parser
 from trader.exchange.credentials import KeyRing
 from trader.exchange.faults import FaultBoard, order_from_file
 from trader.exchange.history import History, Identity
 from trader.exchange.http import Application, Doorman, RestServer, Routes
+from trader.exchange.keys import funded_keys
 from trader.exchange.market_life import MarketLife
 from trader.exchange.memory import Memory
 from trader.exchange.population import load_population
 from trader.exchange.publisher import Letter, Publisher
 from trader.exchange.rate_limits import TIERS, Mode, RateLimits
 from trader.exchange.rest_faults import SkewedClock
+from trader.exchange.restless import BusyMarket, Restless
 from trader.exchange.routes_account import AccountRoutes
 from trader.exchange.routes_auth import AuthRoutes
 from trader.exchange.routes_binance import BinanceRoutes
@@ -43,7 +49,7 @@ from trader.exchange.routes_prices import PriceRoutes
 from trader.exchange.stream_server import StreamServer
 from trader.exchange.tls import TlsFront, server_context
 from trader.exchange.venue import Venue
-from trader.exchange.windows import Series
+from trader.exchange.windows import Series, Window
 from trader.model.units import MICRO
 from trader.runtime.clock import Clock, SystemClock
 
@@ -82,9 +88,10 @@ class Exchange:
             if history:
                 history.compact_if_long(memory, life.state, venue.engine)
 
+        catalogue, busy = _on_demand(options, clock, venue, publish, series)
         life = MarketLife(clock, venue, publish, series, load_population(), seed=options.seed, speed=options.speed,
-                          faults=self._faults, memory=past, each_step=each_step)
-        routes = _routes(options, venue, keys, life, clock, self._faults, audit)
+                          faults=self._faults, memory=past, each_step=each_step, busy=busy)
+        routes = _routes(options, venue, keys, life, clock, self._faults, audit, catalogue, series.stale())
         application = AuditedApplication(Application(routes, self._faults), audit, clock)
         rest_port = options.plain_port(options.port)
         rest = _listening(lambda: RestServer(options.host, rest_port, application), "--port", rest_port)
@@ -121,6 +128,25 @@ class Exchange:
         })
 
 
+def _on_demand(options: Options, clock: Clock, venue: Venue, publish: Callable[[Letter], None],
+               series: Series) -> tuple[Catalogue | None, Callable[[Quotable], None] | None]:
+    """What `--markets` and `--frames-per-s` add, and what must be called every few milliseconds for it."""
+    if options.markets and options.state:
+        raise ConfigError("--markets and --state: more markets are not kept in a file.", remedy="Leave one of the two out.")
+    rng, numbers = random.Random(options.seed + 3), itertools.count((clock.wall_ms() << 24) + (1 << 23))
+    settings = CatalogueSettings(options.markets, options.market_life_s, options.market_moves_per_s)
+    catalogue = Catalogue(clock, venue, publish, series, settings, rng, numbers) if options.markets else None
+    loud = Restless("busy", venue, rng, numbers, levels=20, nearest_cents=8) if options.frames_per_s else None
+    market = BusyMarket(clock, loud, options.frames_per_s) if loud else None
+
+    def busy(running: Quotable) -> None:
+        if market:
+            market.step(running)
+        if catalogue:
+            catalogue.step()
+    return catalogue, busy if market or catalogue else None
+
+
 def _history(options: Options, clock: Clock, on_broken: Callable[[], None]) -> History | None:
     return History(Path(options.state), _identity(options, clock), on_broken) if options.state else None
 
@@ -143,14 +169,15 @@ def _doors(options: Options, rest_port: int, ws_port: int) -> tuple[TlsFront, ..
             _listening(lambda: TlsFront(options.host, options.ws_port, ws_port, context), "--ws-port", options.ws_port))
 
 
-def _routes(options: Options, venue: Venue, keys: KeyRing, life: MarketLife, clock: Clock, faults: FaultBoard, audit: Audit) -> Routes:
+def _routes(options: Options, venue: Venue, keys: KeyRing, life: MarketLife, clock: Clock, faults: FaultBoard, audit: Audit,
+            catalogue: Catalogue | None, stale: Window) -> Routes:
     clock = SkewedClock(clock, faults)
     doorman, limits = Doorman(keys, clock), RateLimits(clock, Mode(options.rate_limits), TIERS[options.tier])
     groups = (
         AuthRoutes(venue, keys, doorman, clock, limits), OrderRoutes(venue, doorman, limits), AccountRoutes(venue, doorman),
         MarketRoutes(venue, taker_delay_ms=options.taker_delay_ms), PriceRoutes(venue), KeyRoutes(venue, keys, cash=options.cash),
         NotificationRoutes(venue, doorman),
-        GammaRoutes(life.now, venue, faults), BinanceRoutes(life.now), ControlRoutes(venue, life.now, faults, audit),
+        GammaRoutes(life.now, venue, faults, catalogue, (stale,)), BinanceRoutes(life.now), ControlRoutes(venue, life.now, faults, audit),
     )
     routes = {key: handler for group in groups for key, handler in group.table().items()}
     listing = sorted(f"{method} {path}" for method, path in routes)
@@ -188,6 +215,8 @@ class StopPipe:
 
 def main(argv: list[str]) -> int:
     """`trader exchange` and `python -m trader.exchange`. Installs signal handlers: call it on the main thread."""
+    if argv[:1] == ["keys"]:
+        return _print_keys(argv[1:])
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(threadName)s %(message)s")
     for chatty in ("websockets", "waitress.queue"):
@@ -211,6 +240,15 @@ def main(argv: list[str]) -> int:
     stopping.wait()
     exchange.close()
     return RoleFailed.exit_code if crashed.is_set() else 0
+
+
+def _print_keys(argv: list[str]) -> int:
+    try:
+        print(funded_keys(argv))
+    except TraderError as failed:
+        _say_failed(failed, to_parent=False)
+        return failed.exit_code
+    return 0
 
 
 def _says_news(record: logging.LogRecord) -> bool:

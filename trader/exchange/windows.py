@@ -15,6 +15,7 @@ from trader.exchange.orders import MarketSpec, Outcome
 SERIES_SLUG, SERIES_ID = "btc-up-or-down-hourly", "10114"
 HOUR_MS = 3_600_000
 LISTED_AHEAD = 3                # windows after the current one that already accept orders
+STALE = -1                      # number of the window of a year ago
 FIRST_QUESTION = 1_000_000      # numbers of catalogued markets begin here
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -50,6 +51,15 @@ class Series:
         opens_ms = self._origin_ms + number * self.window_ms
         closes_ms = opens_ms + self.window_ms
         return Window(number, opens_ms, closes_ms, listed_ms, self._spec(number), self._slug(opens_ms), _question(opens_ms))
+
+    def stale(self) -> Window:
+        """Last year's window of this hour: its slug has no year, it is over, and Gamma still says that it is open."""
+        last_year = self.window(STALE, 0)
+        opens_ms = self._origin_ms // HOUR_MS * HOUR_MS - 365 * 24 * HOUR_MS
+        start = datetime.fromtimestamp(opens_ms / 1000, _NEW_YORK)
+        slug = f"bitcoin-up-or-down-{start:%B}-{start.day}-{start.hour % 12 or 12}{start:%p}-et".lower()
+        return last_year._replace(opens_ms=opens_ms, closes_ms=opens_ms + HOUR_MS, listed_ms=opens_ms - 48 * HOUR_MS, slug=slug,
+                                  question=_question(opens_ms))
 
     def question(self, number: int, listed_ms: int, closes_ms: int | None) -> Window:
         """One of the catalogue. What never ends closes in a year."""

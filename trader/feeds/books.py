@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, cast
 
+from trader.feeds.event_counts import EventCounts
 from trader.feeds.token_book import Integrity, TokenBook
 from trader.feeds.verbatim import BURST_NS
 from trader.handoff.orders import Subscription
@@ -52,7 +53,7 @@ class Books:
         self._live_tokens: tuple[str, ...] = ()
         self.dumps = self.changes = 0            # of the live market: what the others do says nothing about it
         self._counts = Counter[type]()
-        self._ignored = Counter[str]()
+        self._ignored = EventCounts()
         self.publishes = 0
 
     @property
@@ -61,7 +62,7 @@ class Books:
 
     def events(self) -> dict[str, int]:
         """How many of each kind came; those that no book needs by the venue's name."""
-        return {kind.__name__: count for kind, count in self._counts.copy().items() if kind is not Ignored} | self._ignored.copy()
+        return {kind.__name__: count for kind, count in self._counts.copy().items() if kind is not Ignored} | self._ignored.by_name()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -100,12 +101,12 @@ class Books:
         kind = type(event)
         self._counts[kind] += 1
         if isinstance(event, Ignored):
-            self._ignored[event.name] += 1
+            self._ignored.add(event)
         if isinstance(event, _NOT_A_BOOK):
             return
         book = self._by_token.get(event.token_id)
         if book is None:
-            self._ignored["foreign"] += 1
+            self._ignored.add_name("foreign")
             return
         self._dirty = True
         is_live = event.token_id in self._live_tokens

@@ -5,12 +5,12 @@ Thread: its own. Fed by Binance. Read by strategy (fair price, strike) and the g
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from trader.errors import ConnectionLost, WireError
 from trader.feeds.connection import Connection, ProbePlan
+from trader.feeds.event_counts import EventCounts
 from trader.feeds.line import Connect, Wait, lost, open_line, wait_readable
 from trader.feeds.settings import FeedSettings
 from trader.feeds.unreadable import UnreadableFrames
@@ -21,7 +21,7 @@ from trader.model.record import NOT_RECORDED, Recorder
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.role import Posture
-from trader.venues.contract import Candle, Goodbye, Ignored, Quoted, ReferenceEvent, ReferenceStream, Traded
+from trader.venues.contract import Candle, Goodbye, Quoted, ReferenceEvent, ReferenceStream, Traded
 
 KEEPALIVE_MS = 20_000
 LOST_FACTOR = 3
@@ -46,7 +46,7 @@ class ReferenceFeed:
         self._last: Traded | None = None         # kept over a reconnect, like the candle: both name their own time
         self._candle: Candle | None = None
         self._unreadable = UnreadableFrames(self.name)
-        self._events = Counter[str]()
+        self._events = EventCounts()
 
     def on_start(self) -> None:
         self._publish_health()
@@ -69,7 +69,7 @@ class ReferenceFeed:
         connection = self._connection
         return {
             "connected": connection.is_open, "connects": connection.opens, "attempts": connection.attempts,
-            "frames": connection.frames, "events": dict(self._events), "unparsable": self._unreadable.count,
+            "frames": connection.frames, "events": self._events.by_name(), "unparsable": self._unreadable.count,
         }
 
     def _read(self, frames: Sequence[bytes]) -> None:
@@ -93,7 +93,7 @@ class ReferenceFeed:
 
     def _keep(self, event: ReferenceEvent, now_ns: int) -> None:
         self._connection.saw_data()
-        self._events[event.name if isinstance(event, Ignored) else type(event).__name__] += 1
+        self._events.add(event)
         match event:
             case Quoted():
                 self._quoted, self._quoted_ns = event, now_ns

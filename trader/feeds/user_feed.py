@@ -6,12 +6,12 @@ UserFeedUp tells the executor to read by REST what it missed, UserFeedDown that 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from trader.errors import AuthError, ConnectionLost, WireError
 from trader.feeds.connection import Connection, ProbePlan
+from trader.feeds.event_counts import EventCounts
 from trader.feeds.line import Connect, Wait, open_line, wait_readable
 from trader.feeds.settings import FeedSettings
 from trader.feeds.unreadable import UnreadableFrames
@@ -49,7 +49,7 @@ class UserFeed:
         self._was_up = False                         # the venue has taken our credentials before
         self._refusals = 0
         self._unreadable = UnreadableFrames(self.name)
-        self._events = Counter[str]()
+        self._events = EventCounts()
 
     def on_start(self) -> None:
         self._publish_health()
@@ -75,7 +75,7 @@ class UserFeed:
         connection = self._connection
         return {
             "connected": connection.is_open, "up": self._is_up, "connects": connection.opens, "attempts": connection.attempts,
-            "frames": connection.frames, "events": dict(self._events), "unparsable": self._unreadable.count,
+            "frames": connection.frames, "events": self._events.by_name(), "unparsable": self._unreadable.count,
             "markets": len(self._markets),
         }
 
@@ -112,7 +112,7 @@ class UserFeed:
                     self._answered()
                     continue
                 self._connection.saw_data()
-                self._events[event.name if isinstance(event, Ignored) else type(event).__name__] += 1
+                self._events.add(event)
                 if not isinstance(event, Ignored):
                     self._inbox.put(event)
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 
 from trader.handoff.cache import SnapshotCache
-from trader.model.heartbeat import BeatHealth
+from trader.model.heartbeat import NO_BEAT, BeatHealth
 from trader.runtime.clock import Clock
 from trader.runtime.role import CONNECTING_LIMIT_MS, CYCLE_LIMIT_MS, Posture
 from trader.venues.contract import Heartbeats
@@ -35,7 +35,7 @@ class HeartbeatRole:
         self.posture = Posture(clock)
         self._beats, self._every_ms, self._standing_still = beats, every_ms, standing_still
         self._cache, self._clock = health, clock
-        self._health = BeatHealth(None, 0, "not sent yet")
+        self._health = NO_BEAT
         self._accepted_wall_ms = 0
         self._due_ns = clock.monotonic_ns()
         self._parked = parked or threading.Event()       # never set: a wait that a dump can name

@@ -17,10 +17,11 @@ MAX_HEADERS = 100
 MAX_INTERIM = 8                          # 1xx answers before the real one
 _MAX_CHUNK_LINE = 256
 _END = b"\r\n\r\n"
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n\0]*)?")
-_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*?)[ \t]*")
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]*"     # no other control character has a meaning in HTTP
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: " + _TEXT + rb")?")
+_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(" + _TEXT + rb")")
 _DIGITS = re.compile(rb"\d{1,18}")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n\0]*)?")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;" + _TEXT + rb")?")
 _NEWLINES = re.compile(rb"[\r\n\0]")
 
 Header = tuple[bytes, bytes]
@@ -174,7 +175,7 @@ def _parse_field(line: bytes) -> Header:
     field = _FIELD.fullmatch(line)
     if field is None:
         raise BadAnswer(f"not a header: {line[:80]!r}")
-    return field[1], field[2]
+    return field[1], field[2].strip(b" \t")
 
 
 def _framing(status: int, headers: list[Header], bodiless: bool) -> tuple[_Framing, int]:

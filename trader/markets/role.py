@@ -45,8 +45,9 @@ class MarketsRole:
 
     def __init__(self, settings: MarketSettings, discovery: Discovery, *, live: SnapshotCache[LiveMarket],
                  feeds: tuple[FeedOrders, ...], inbox: ExecutorInbox, clock: Clock, on_finished: Callable[[], None],
-                 parked: threading.Event | None = None) -> None:
-        """`on_finished` is called once, on the markets thread, when the event of slug mode has closed."""
+                 parked: threading.Event | None = None, undecided: Sequence[Market] = ()) -> None:
+        """`on_finished` is called once, on the markets thread, when the event of slug mode has closed. `undecided`: windows of
+        earlier runs whose outcome is still to be asked for."""
         self._settings, self._discovery = settings, discovery
         self._live, self._feeds, self._inbox = live, feeds, inbox
         self._clock, self._on_finished = clock, on_finished
@@ -56,6 +57,8 @@ class MarketsRole:
         self._missing, self._unanswered = Reminder(), Reminder()
         self._known: tuple[Sighting, ...] = ()
         self._resolutions = Resolutions()
+        for market in undecided:
+            self._resolutions.add(market, clock.monotonic_ns())
         self._chosen = _NOTHING
         self._ends_ms: int | None = None         # slug mode: the close of its event
         self._finished = False

@@ -14,3 +14,6 @@ class BeatHealth(NamedTuple):
 
     def silent_ms(self, now_ns: int) -> int | None:
         return None if self.accepted_ns is None else (now_ns - self.accepted_ns) // 1_000_000
+
+
+NO_BEAT = BeatHealth(None, 0, "not sent yet")

@@ -16,13 +16,14 @@ REASON_LIMIT = 200
 
 
 class Operated(Protocol):
-    """What operators may do with a `Trader`. `cancel_all` is undone by itself after the cool-down, `pause` by `resume`."""
+    """What operators may do with a `Trader`. After `cancel_all` it quotes again by itself, after `pause` and `flatten` by `resume`."""
 
     def stats(self) -> dict[str, Any]: ...
     def threads_text(self) -> str: ...
     def pause(self, reason: str) -> None: ...
     def resume(self, *, force: bool = False) -> None: ...
     def cancel_all(self, reason: str = "cancel_all") -> None: ...
+    def flatten(self, reason: str = "flatten") -> None: ...
 
 
 def answers_of(trader: Operated) -> dict[str, Command]:
@@ -41,10 +42,14 @@ def answers_of(trader: Operated) -> dict[str, Command]:
         trader.cancel_all(reason_in(request, "operator"))
         return {"before": before}                # who asks sees that it was done when this count has grown
 
+    def flatten(request: dict[str, Any]) -> dict[str, Any]:
+        trader.flatten(reason_in(request, "operator"))
+        return {}
+
     return {
         "threads": lambda request: _threads(trader),
         "status": lambda request: {"stats": trader.stats()},
-        "pause": pause, "resume": resume, "cancel_all": cancel_all,
+        "pause": pause, "resume": resume, "cancel_all": cancel_all, "flatten": flatten,
     }
 
 

@@ -5,12 +5,12 @@ Used by `ops/frames.py`. A market is not known here, so that every token has a b
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from trader.errors import WireError
 from trader.feeds.book_feed import BookFeed
+from trader.feeds.event_counts import EventCounts
 from trader.feeds.reference_feed import ReferenceFeed
 from trader.feeds.snapshot_feed import RECORDED_AS
 from trader.feeds.token_book import Integrity, TokenBook
@@ -22,13 +22,14 @@ from trader.model.units import PriceBp
 from trader.venues.binance.market_stream import BinanceMarketStream
 from trader.venues.binance.settings import BinanceSettings
 from trader.venues.binance.snapshot import BinanceSnapshot
-from trader.venues.contract import BookDump, Ignored, LevelChange, TickChange, TopOnly
+from trader.venues.contract import BookDump, LevelChange, TickChange, TopOnly
 from trader.venues.polymarket.account import ApiCredentials
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 from trader.venues.polymarket.user_stream import PolymarketUserStream
 
 _NO_TICK = PriceBp(0)                    # until a frame names it
 _HIDDEN = ApiCredentials("***", Secret(""), Secret(""), b"")     # how a recording names us
+MOST_ASSETS = 10_000                     # of one connection, 25 kB each; the events of others are only counted
 _BOOK_EVENTS = (BookDump, LevelChange, TopOnly, TickChange)
 
 Decode = Callable[[bytes], Sequence[object]]
@@ -94,13 +95,13 @@ class Asset:
 class Bench:
     """One connection. `now_ns` never runs backwards: files given in the wrong order move no time."""
 
-    def __init__(self, conn: str, decode: Decode | None) -> None:
-        self._conn, self._decode = conn, decode
+    def __init__(self, conn: str, decode: Decode | None, most_assets: int = MOST_ASSETS) -> None:
+        self._conn, self._decode, self._most_assets = conn, decode, most_assets
         self.now_ns = 0
         self.first_ns: int | None = None         # named by the recording, unlike `now_ns`
         self.last_ns: int | None = None
-        self._frames = self._unparsable = self._dropped = 0
-        self._events = Counter[str]()
+        self._frames = self._unparsable = self._dropped = self._untracked = 0
+        self._events = EventCounts()
         self._assets: dict[str, Asset] = {}
         self._open: dict[str, Asset] = {}        # whose burst has not ended
 
@@ -119,7 +120,7 @@ class Bench:
             self._unparsable += 1
             return
         for event in events:
-            self._events[event.name if isinstance(event, Ignored) else type(event).__name__] += 1
+            self._events.add(event)
             if isinstance(event, _BOOK_EVENTS):
                 self._apply(event)
 
@@ -138,7 +139,8 @@ class Bench:
         integrity = [asset.integrity for asset in self._assets.values()]
         return {
             "frames": self._frames, "decoded": self._decode is not None, "unparsable": self._unparsable, "dropped": self._dropped,
-            "events": dict(sorted(self._events.items())),
+            "untracked": self._untracked,
+            "events": dict(sorted(self._events.by_name().items())),
             "checks": sum(each.checks for each in integrity), "mismatches": sum(each.mismatches for each in integrity),
         }
 
@@ -149,6 +151,9 @@ class Bench:
         token_id = cast(LevelChange, event).token_id
         asset = self._assets.get(token_id)
         if asset is None:
+            if len(self._assets) >= self._most_assets:
+                self._untracked += 1
+                return
             asset = self._assets[token_id] = Asset(token_id, self.now_ns)
         asset.apply(event, self.now_ns)
         if asset.book.open_ns is not None:

@@ -90,6 +90,7 @@ class DeskStats:
             "open_orders_at_exit": self._open_orders(report),
             "feeds": {feed.name: feed.stats() for feed in (self._desk.book_feed, self._desk.user_feed, self._desk.reference_feed)},
             "verify": self._desk.verify.stats(),
+            "journal": self._desk.journal.stats(),
             "recording": self._desk.record.stats() if self._desk.record else None,
             "latency": _latency(self._desk),
         }
@@ -151,6 +152,7 @@ def _strategy(desk: Desk) -> dict[str, Any]:
     stats = desk.strategy.stats()
     return {
         "ticks": stats.ticks, "ticks_skipped": stats.skipped, "strategy_runs": stats.runs, "triggers": dict(stats.triggers),
+        "strategy_reason": stats.reason, "strategy_refused": stats.refused, "strategy_reloads": stats.reloads,
         "intents_published": desk.hands.mailbox.published, "intents_replaced": desk.hands.mailbox.replaced,
     }
 

@@ -55,6 +55,7 @@ class StrategyStats(NamedTuple):
     intents: int                         # put into the mailbox
     refused: int                         # decisions that could not be orders; each became a STOP
     reloads: int                         # times that new settings took effect
+    reason: str                          # why the last intent is a STOP, or restricted; empty otherwise
 
 
 class Decision(NamedTuple):
@@ -120,7 +121,7 @@ class StrategyRole:
 
     def stats(self) -> StrategyStats:                    # any thread
         return StrategyStats(self._pacer.ticks, self._pacer.skipped, self._runs, self._trigger.fired.copy(), self._intents,
-                             self._refused, self._reloads)
+                             self._refused, self._reloads, self._published.reason)
 
     def reload(self, settings: StrategySettings) -> None:                                # any thread
         """New settings for a running desk. Takes effect within a tick, or raises ConfigError and changes nothing."""
@@ -198,6 +199,8 @@ class StrategyRole:
         fair_bp, snapshot_ns = None, now_ns
         if isinstance(scene, StrategyView):
             fair_bp, snapshot_ns = scene.fair_bp, max(scene.book.received_ns, scene.reference.received_ns)
+        elif decision.reason != self._published.reason:
+            log.info("nothing is quoted: %s", decision.reason)
         self._intents += 1
         self._published, self._published_ns = decision, now_ns
         decided_ns = self._clock.monotonic_ns()

@@ -157,7 +157,10 @@ def test_a_slug_with_its_year_is_never_refused_for_being_over() -> None:
 
 
 def test_a_recorded_market_carries_its_costs_and_what_it_settles_on() -> None:
-    market = market_from_gamma(row())
+    schedule = {"exponent": 1, "rate": 0.07, "takerOnly": True, "rebateRate": 0.2}
+    costs = {"feeSchedule": schedule, "rewardsMinSize": 50, "rewardsMaxSpread": 4.5}
+    market = market_from_gamma(row(**costs))
     assert market.fees == (70_000, 1, True, 200_000) and market.may_take
     assert market.rewards == (50_000_000, 450)
+    assert not market_from_gamma(row(feeSchedule=None)).may_take
     assert market.settles_on == "https://data.chain.link/streams/btc-usd-twap-60s-streams"

@@ -92,6 +92,21 @@ def test_what_cannot_be_read_is_a_wire_error(frame: bytes) -> None:
         STREAM.decode(frame)
 
 
+def level(**fields: str) -> bytes:
+    return orjson.dumps({"event_type": "book", "asset_id": "1", "timestamp": "1790658661234", "hash": "h", "asks": [],
+                         "bids": [{"price": "0.5", "size": "5"} | fields]})
+
+
+@pytest.mark.parametrize("frame", [
+    level(price="0"), level(price="1"), level(size="9" * 25), level(size="0." + "1" * 30),
+    b'{"event_type":"tick_size_change","asset_id":"1","new_tick_size":"1"}',
+])
+def test_what_no_strategy_could_calculate_with_is_refused_at_the_border(frame: bytes) -> None:
+    assert STREAM.decode(level())
+    with pytest.raises(WireError):
+        STREAM.decode(frame)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data(), st.sampled_from(["book", "price_change", "best_bid_ask", "tick_size_change"]))
 def test_a_damaged_frame_is_read_or_refused_but_never_crashes(data: st.DataObject, name: str) -> None:

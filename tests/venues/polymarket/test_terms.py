@@ -21,7 +21,8 @@ def test_a_rebate_that_is_not_named_is_none():
 
 
 @pytest.mark.parametrize("changes", [
-    {"rate": None}, {"rate": -0.1}, {"rate": 1.5}, {"rate": "x"}, {"rate": 0.0700001}, {"exponent": 1.5}, {"exponent": 9}, {"exponent": None},
+    {"rate": None}, {"rate": -0.1}, {"rate": 1.5}, {"rate": "x"}, {"rate": 0.0700001}, {"exponent": 1.5}, {"exponent": 9},
+    {"exponent": None},
     {"takerOnly": None}, {"takerOnly": "true"}, {"rebateRate": "all"},
 ])
 def test_a_fee_that_cannot_be_computed_is_unknown(changes):
@@ -43,7 +44,7 @@ def test_without_both_figures_there_are_no_rewards(row):
     ("https://www.binance.com/en/trade/ETH_USDT?type=spot", "ETHUSDT"),
     ("https://data.chain.link/streams/btc-usd-twap-60s-streams", "https://data.chain.link/streams/btc-usd-twap-60s-streams"),
     ("https://evil.test/?https://www.binance.com/en/trade/BTC_USDT", "https://evil.test/?https://www.binance.com/en/trade/BTC_USDT"),
-    ("", "a source that the venue does not name"), (None, "a source that the venue does not name"), (7, "a source that the venue does not name"),
+    *((nothing, "a source that the venue does not name") for nothing in ("", None, 7)),
 ])
 def test_a_market_settles_on_binances_price_or_on_something_else(source, settles):
     assert settles_on({"resolutionSource": source}) == settles

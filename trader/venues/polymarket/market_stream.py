@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from trader.errors import WireError
-from trader.model.units import PriceBp, SizeMicro, price_bp_from_wire
+from trader.model.units import PriceBp, SizeMicro
 from trader.venues.contract import BookDump, BookEvent, Ignored, LastTrade, LevelChange, LevelText, Pong, TickChange, TopOnly
-from trader.venues.polymarket.wire import UNREADABLE, ms_from_wire, size_from_wire, top_bp_from_wire, unreadable
+from trader.venues.polymarket.wire import UNREADABLE, level_bp_from_wire, ms_from_wire, size_from_wire, top_bp_from_wire, unreadable
 
 _PONG = [Pong()]
 
@@ -72,7 +72,7 @@ def book_dump(message: dict[str, Any]) -> BookDump:
         token_id=str(message["asset_id"]),
         bids=_levels(bids),
         asks=_levels(asks),
-        tick_bp=price_bp_from_wire(str(tick)) if tick else None,
+        tick_bp=level_bp_from_wire(str(tick)) if tick else None,
         venue_ms=ms_from_wire(message["timestamp"]),
         hash=str(message.get("hash", "")),
         bid_texts=_texts(bids),
@@ -86,7 +86,7 @@ def _book(message: dict[str, Any], events: list[BookEvent]) -> None:
 
 
 def _levels(rows: list[dict[str, str]]) -> tuple[tuple[PriceBp, SizeMicro], ...]:
-    return tuple((price_bp_from_wire(row["price"]), size_from_wire(row["size"])) for row in rows)
+    return tuple((level_bp_from_wire(row["price"]), size_from_wire(row["size"])) for row in rows)
 
 
 def _texts(rows: list[dict[str, str]]) -> tuple[LevelText, ...]:
@@ -102,16 +102,13 @@ def _price_change(message: dict[str, Any], events: list[BookEvent]) -> None:
         if side != "BUY" and side != "SELL":
             raise ValueError(f"side {side!r}")
         events.append(LevelChange(
-            token_id, side == "BUY", price_bp_from_wire(price), size_from_wire(size),
+            token_id, side == "BUY", level_bp_from_wire(price), size_from_wire(size),
             top_bp_from_wire(row["best_bid"]), top_bp_from_wire(row["best_ask"]), venue_ms, row.get("hash", ""), price, size,
         ))
 
 
 def _tick_size_change(message: dict[str, Any], events: list[BookEvent]) -> None:
-    tick_bp = price_bp_from_wire(str(message["new_tick_size"]))
-    if not tick_bp:
-        raise ValueError("a tick of 0")
-    events.append(TickChange(str(message["asset_id"]), tick_bp))
+    events.append(TickChange(str(message["asset_id"]), level_bp_from_wire(str(message["new_tick_size"]))))
 
 
 def _best_bid_ask(message: dict[str, Any], events: list[BookEvent]) -> None:

@@ -11,6 +11,7 @@ from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, price_b
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)     # what walking through foreign JSON may raise
 CHANGELOG = "Compare it with docs/venues/polymarket.md and the venue's changelog."
+_MOST_DIGITS = 24                # of a size, its six decimals included: far more shares than there are dollars
 _FIRST_MS = 100_000_000_000      # as seconds the year 5138, as milliseconds 1973: nothing real lies between
 
 
@@ -39,8 +40,19 @@ def top_bp_from_wire(text: str | None) -> PriceBp | None:
     return price_bp if 0 < price_bp < BP_PER_DOLLAR else None
 
 
+@lru_cache(maxsize=20_000)       # of 9,999 values
+def level_bp_from_wire(text: str) -> PriceBp:
+    """The price of a level or of a tick. 0 and 1 are how the venue says that there is none, so a level at one of them is no level."""
+    price_bp = price_bp_from_wire(text)
+    if not 0 < price_bp < BP_PER_DOLLAR:
+        raise ValueError(f"a level at {text}")
+    return price_bp
+
+
 def size_from_wire(text: str) -> SizeMicro:
     """A size; most are whole shares, which need no splitting at the point. '' is 0, as in `size_matched` of a killed order."""
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a size of {len(text)} digits")
     if text.isdigit() and text.isascii():
         return SizeMicro(int(text) * MICRO)
     return size_micro_from_wire(text) if text else SizeMicro(0)

@@ -1,0 +1,141 @@
+"""Markets on demand and loud ones, under a clock that the test moves."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+
+import pytest
+
+from trader.exchange.bots import Quotable
+from trader.exchange.catalogue import Catalogue, CatalogueSettings
+from trader.exchange.events import BookChanged, MarketListed, MarketResolved
+from trader.exchange.http import Application, Request
+from trader.exchange.market_life import Calendar
+from trader.exchange.refusal import Refusal
+from trader.exchange.restless import BusyMarket, Restless
+from trader.exchange.routes_gamma import GammaRoutes
+from trader.exchange.venue import Venue
+from trader.exchange.windows import Series, iso_utc
+from trader.testing.manual_clock import ManualClock
+
+
+class World:
+    def __init__(self, markets=30, life_s=10.0, moves_per_s=100.0):
+        self.clock, self.letters = ManualClock(), []
+        self.venue = Venue(self.clock, self.letters.append, settle_ms=1_000, cash_micro=0)
+        self.series = Series(seed=1, origin_ms=self.clock.wall_ms(), speed=72, protocol="v1")
+        settings = CatalogueSettings(markets, life_s, moves_per_s)
+        self.catalogue = Catalogue(self.clock, self.venue, self.letters.append, self.series, settings, random.Random(1), itertools.count())
+        gamma = GammaRoutes(lambda: Calendar((), {}, (), None), self.venue, None, self.catalogue, (self.series.stale(),))
+        self.application = Application(gamma.table())
+
+    def run(self, ms):
+        for _ in range(ms // 50):
+            self.clock.advance(ms=50)
+            self.catalogue.step()
+
+    def heard(self, kind):
+        return [letter for letter in self.letters if isinstance(letter, kind)]
+
+    def get(self, path, **query):
+        status, answer = self.application.answer(Request("GET", path, "", query, {}, b""))
+        return answer if status == 200 else status
+
+    def events(self, **query):
+        """All pages."""
+        found, cursor = [], {}
+        while True:
+            answer = self.get("/gamma/events/keyset", limit="7", **query, **cursor)
+            found += answer["events"]
+            if "next_cursor" not in answer:
+                return found
+            cursor = {"after_cursor": answer["next_cursor"]}
+
+
+@pytest.fixture(scope="module")
+def world():
+    world = World()
+    world.run(30_000)
+    return world
+
+
+def test_as_many_markets_trade_at_any_time_as_were_asked_for(world):
+    assert len(world.catalogue.now().open) == 30
+    assert len(world.heard(MarketListed)) == 30 + len(world.heard(MarketResolved)) > 60
+
+
+def test_books_move_as_often_as_was_asked_for():
+    world = World(life_s=0)
+    world.letters.clear()
+    world.run(10_000)
+    changes = len(world.heard(BookChanged))
+    assert 1_500 < changes < 2_100        # two for each of 1,000 moves, less what would have crossed, a few trades more
+
+
+def test_money_is_conserved_through_all_births_and_resolutions(world):
+    with world.venue.engine() as (engine, _):
+        assert engine.conserved()
+
+
+def test_a_market_that_is_long_over_is_forgotten_by_the_engine_and_not_yet_by_gamma():
+    world = World(markets=5, life_s=2, moves_per_s=20)
+    first = world.catalogue.now().open[0]
+    world.run(130_000)
+    with world.venue.engine() as (engine, _):
+        assert len(engine.markets) < 5 + 5 * 125 and engine.conserved()
+    with pytest.raises(Refusal):
+        world.venue.spec_of_token(first.spec.token_ids[0])
+    assert world.venue.market_terms(first.spec.condition_id) is None
+    assert len(world.events(closed="true")) > 100
+
+
+def test_gammas_pages_show_every_open_market_once(world):
+    now = iso_utc(world.clock.wall_ms())
+    events = world.events(closed="false", end_date_min=now, order="endDate", ascending="true")
+    slugs = [event["slug"] for event in events]
+    assert sorted(slugs) == sorted(window.slug for window in world.catalogue.now().open)
+    ends = [event["endDate"] for event in events]
+    assert len(set(slugs)) == 30 and ends == sorted(ends)
+    assert not events[0]["markets"][0].get("eventStartTime") and "seriesSlug" not in events[0]
+
+
+def test_without_a_bound_gamma_lists_a_window_of_last_year_as_open(world):
+    stale = world.events(closed="false")[0]
+    assert stale["endDate"] < iso_utc(world.clock.wall_ms()) and stale["closed"] is False
+    assert stale["slug"].endswith("-et") and not any(str(year) in stale["slug"] for year in range(2024, 2030))
+    assert world.get(f"/gamma/events/slug/{stale['slug']}")["endDate"] == stale["endDate"]
+    assert world.events(closed="false", series_id="10114") == [stale]
+
+
+def test_markets_are_listed_by_offset_and_found_by_id_and_token(world):
+    first, second = world.get("/gamma/markets", limit="2", closed="false", end_date_min=iso_utc(world.clock.wall_ms()))
+    assert world.get("/gamma/markets", limit="1", offset="1", closed="false", end_date_min=iso_utc(world.clock.wall_ms())) == [second]
+    assert world.get("/gamma/markets", condition_ids=first["conditionId"]) == [first]
+    assert world.get("/gamma/markets", clob_token_ids=json.loads(first["clobTokenIds"])[1]) == [first]
+    assert set(json.loads(first["outcomes"])) == {"Yes", "No"}
+
+
+@pytest.mark.parametrize("query", [{"order": "beauty"}, {"after_cursor": "x"}, {"end_date_max": "soon"}, {"limit": "-1"}])
+def test_nonsense_is_refused(world, query):
+    assert world.get("/gamma/events/keyset", **query) == 422
+
+
+def test_a_market_that_is_over_says_who_won(world):
+    shown = world.get("/gamma/markets", closed="true", limit="500")
+    assert all(sorted(json.loads(market["outcomePrices"])) == ["0", "1"] for market in shown) and shown
+
+
+def test_a_busy_market_makes_the_frames_that_were_asked_for(clock, venue, spec, published):
+    bot = Restless("busy", venue, random.Random(1), itertools.count(), levels=20, nearest_cents=8)
+    busy = BusyMarket(clock, bot, frames_per_s=2_000)
+    busy.step(Quotable(spec, 5_000, running=True))
+    filled = len(published)
+    for _ in range(200):
+        clock.advance(ms=5)
+        busy.step(Quotable(spec, 5_000, running=True))
+    changes = sum(isinstance(event, BookChanged) for event in published[filled:])
+    assert changes == 2_000
+    view = venue.book(spec.condition_id)
+    assert len(view.bids) == len(view.asks) == 20
