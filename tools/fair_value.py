@@ -18,6 +18,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean as mean
 from typing import NamedTuple
 
 from trader.model.units import BP_PER_DOLLAR
@@ -105,7 +106,7 @@ def reliability(made: list[Forecast]) -> list[tuple[float, float, int]]:
     bins: dict[int, list[Forecast]] = defaultdict(list)
     for each in made:
         bins[min(BINS - 1, int(each.probability * BINS))].append(each)
-    return [(sum(e.probability for e in some) / len(some), sum(e.up for e in some) / len(some), len(some)) for _, some in sorted(bins.items())]
+    return [(mean([e.probability for e in some]), mean([e.up for e in some]), len(some)) for _, some in sorted(bins.items())]
 
 
 def calibration_error(made: list[Forecast]) -> float:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from trader.exchange.faults import FaultBoard
-from trader.exchange.subscriber import QUEUE_LIMIT, SocketSubscriber
+from trader.exchange.subscriber import MOST_AT_ONCE, QUEUE_LIMIT, SocketSubscriber
 from trader.testing.manual_clock import ManualClock
 
 PATIENCE_S = 5
@@ -47,7 +47,7 @@ class FastConnection(StuckConnection):
 def test_a_client_that_does_not_read_is_cut_off_and_the_publisher_never_waits():
     connection = StuckConnection()
     subscriber = SocketSubscriber(connection, "ws-out-test", FaultBoard(ManualClock()), "market")
-    for number in range(QUEUE_LIMIT + 2):
+    for number in range(QUEUE_LIMIT + MOST_AT_ONCE + 2):
         subscriber.offer(str(number))
     assert connection.cut.wait(PATIENCE_S) and connection.closed.wait(PATIENCE_S)
 

@@ -73,7 +73,7 @@ def test_a_damaged_file_is_refused_with_a_remedy(keeper, desk, damage):
     file, = keeper.keep(desk)
     file.write_bytes(damage)
     for use in (lambda: keeper.begin(desk, "run-2"), lambda: recall(keeper.path, 0), lambda: reader.runs([file])):
-        with pytest.raises(JournalError, match="is damaged.*Move it away"):
+        with pytest.raises(JournalError, match=r"is damaged.*Move it away"):
             use()
 
 

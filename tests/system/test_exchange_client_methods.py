@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -276,6 +278,13 @@ def public_methods(kind):
                                                          ("py-clob-client 0.34.6", v1.ClobClient, V1)])
 def test_the_page_and_this_test_know_every_method_of_the_client(heading, kind, calls):
     assert documented(heading).keys() == calls.keys() == public_methods(kind)
+
+
+def test_the_program_on_the_page_places_an_order(exchange):
+    program = re.search(r"```python\n(.+?)```", PAGE.read_text(), re.DOTALL)[1]
+    done = subprocess.run([sys.executable, "-c", program.replace("http://127.0.0.1:8080", exchange.rest_url)],
+                          capture_output=True, text=True, timeout=60)
+    assert "'status': 'live'" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("method", V2)

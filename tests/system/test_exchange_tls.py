@@ -66,7 +66,7 @@ def test_frames_come_and_go_over_wss(exchange, trust, token):
         stream.send(json.dumps({"type": "market", "assets_ids": [token]}))
         assert json.loads(stream.recv(5))[0]["event_type"] == "book"
         stream.send("PING")
-        assert "PONG" in [stream.recv(5) for _ in range(50)]
+        assert any(stream.recv(5) == "PONG" for _ in range(10_000))
 
 
 def test_who_does_not_trust_the_authority_is_told_so(exchange):
@@ -74,10 +74,17 @@ def test_who_does_not_trust_the_authority_is_told_so(exchange):
         httpx.get(exchange.rest_url)
 
 
+def hung_up(plain):
+    try:
+        return plain.recv(1) in (b"", b"\x15")       # or a TLS alert first
+    except ConnectionResetError:
+        return True
+
+
 def test_plain_http_on_the_secure_port_ends_that_connection_only(exchange, http):
     with socket.create_connection(("127.0.0.1", urlsplit(exchange.rest_url).port)) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert plain.recv(1) in (b"", b"\x15")      # hung up, or a TLS alert first
+        assert hung_up(plain)
     assert http.get("/ok").json() == "OK"
 
 

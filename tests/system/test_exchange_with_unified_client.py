@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import venv
@@ -51,16 +52,17 @@ def told(request, python, tmp_path_factory):
     options = {"tls": ca_file} if request.param == "tls" else {"protocol": request.param}
     trust = {"SSL_CERT_FILE": str(ca_file)} if request.param == "tls" else {}
     with running_exchange(speed=1, settle_ms=20, **options) as exchange:
-        given = exchange._asdict() | listed_ahead(exchange, ca_file if trust else True)
+        context = ssl.create_default_context(cafile=ca_file) if trust else True
+        given = exchange._asdict() | listed_ahead(exchange, context)
         done = subprocess.run([python, CHILD, json.dumps(given)], env=os.environ | trust, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def listed_ahead(exchange, verify):
+def listed_ahead(exchange, context):
     """A market in which no bot trades, and two wallets with money."""
     query = {"series_id": "10114", "closed": "false", "order": "endDate", "ascending": "true", "limit": "4"}
-    with httpx.Client(verify=str(verify) if verify is not True else True) as http:
+    with httpx.Client(verify=context) as http:
         market = http.get(f"{exchange.gamma_url}/events/keyset", params=query).json()["events"][-1]["markets"][0]
         keys = [http.post(f"{exchange.rest_url}/control/keys").json() for _ in range(2)]
     ids = json.loads(market["clobTokenIds"]) if market["version"] == "v1" else market["positionIds"]

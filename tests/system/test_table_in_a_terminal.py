@@ -50,8 +50,8 @@ class TerminalSession:
             time.sleep(0.02)
         return found
 
-    def press_ctrl_c(self):
-        os.write(self._master, b"\x03")
+    def press(self, key):
+        os.write(self._master, {"Ctrl-C": b"\x03", "Ctrl-S": b"\x13", "Ctrl-Q": b"\x11"}[key])
 
     def finish(self):
         """The exit code, and all that was said after the last frame."""
@@ -110,7 +110,7 @@ def test_a_person_sees_the_market_pauses_resumes_and_ends_it(run, tmp_path):
     session.wait_for(r"(?s)mode +STOP.*guards +paused \d.*our orders\s+YES[^\n]*none")
     assert trader(tmp_path, "resume").returncode == 0
     session.wait_for(r"mode +(CAUTION|NORMAL)")
-    session.press_ctrl_c()
+    session.press("Ctrl-C")
     code, ending = session.finish()
     assert code == 0 and "ended        SIGINT" in ending and ending.rstrip().endswith("open orders  0")
 
@@ -142,5 +142,18 @@ def test_status_watch_is_the_same_table_until_ctrl_c(run, at_terminal, tmp_path)
     run().wait_for(r"mode +NORMAL")
     watching = at_terminal("status", "--watch", "--control-dir", tmp_path)
     watching.wait_for(r"(?s)window +\d.*pm-book \d+ ")
-    watching.press_ctrl_c()
+    watching.press("Ctrl-C")
     assert watching.finish()[0] == 0
+
+
+def test_a_terminal_that_is_held_holds_nothing_else_up(run, tmp_path):
+    session = run()
+    session.wait_for(r"mode +NORMAL")
+    session.press("Ctrl-S")
+    assert trader(tmp_path, "pause").returncode == 0 and trader(tmp_path, "resume").returncode == 0
+    assert "paused" not in session.frame
+    session.press("Ctrl-Q")
+    session.wait_for(r"guards +(cooldown|caution)")
+    assert "pause: operator" in session.said     # the log lines that had to wait
+    session.press("Ctrl-C")
+    assert session.finish()[0] == 0

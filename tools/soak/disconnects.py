@@ -20,6 +20,8 @@ LOSSES: tuple[dict[str, Any], ...] = (
     {"kind": "freeze", "for_ms": 4_000, "pong": False},      # beyond the patience of the book and the reference
     {"kind": "freeze", "for_ms": 8_000, "pong": True},       # … of the freeze watch
 )
+MUTE_MS = 2_000          # no answer to our PING: found in 1.5 s, cancelled in the rest
+SILENT_MS = 6_500        # … although it is answered: in 6 s
 
 
 class Loss(NamedTuple):
@@ -50,9 +52,12 @@ def main() -> int:
     wanted = options(__doc__, **{"for": 600.0, "every": 20.0, "speed": 12.0})
     with soaking("disconnects", speed=wanted.speed, seed=12) as soak:
         losses = play(soak, vars(wanted)["for"], wanted.every)
-        summary, _ = soak.end()
+        summary, audit = soak.end()
+        mute = [audit.life(row) for row in audit.faults if row["channel"] == "market" and row["kind"] == "freeze" and not row["pong"]]
         cut = Counter(CHANNELS[loss.channel] for loss in losses if loss.parameters["kind"] != "freeze")
         soak.checks += [
+            equal("orders live in a mute market stream", len(audit.exposures(mute, grace_ms=MUTE_MS)), 0),
+            equal("orders live in a silent market stream", len(audit.live_while_blind(grace_ms=SILENT_MS)), 0),
             at_least("losses", len(losses), 1),
             equal("losses that were none", [loss for loss in losses if not loss.strikes], []),
             equal("losses after which nothing was quoted", [loss for loss in losses if not loss.placed and not loss.decided], []),

@@ -23,13 +23,14 @@ import httpx
 
 from tools.soak.books import BookWitness
 from trader.exchange.child import ExchangeUrls
+from trader.exchange.orders import OrderStatus
 from trader.testing.desk_process import DeskProcess, Wallet
+from trader.testing.exchange_audit import ExchangeAudit, read_audit
 from trader.testing.exchange_process import running_exchange
 
 STEP_S = 0.5
 BOOKS_EVERY_S = 3.0
 QUIET_PARTS = (0.25, 0.6)            # of a window: far enough from both ends that nothing closes while we count
-CAUGHT = "CANCELED_MARKET_RESOLVED"  # the exchange's word for an order that a close found open
 
 
 class Check(NamedTuple):
@@ -119,26 +120,26 @@ class Soak:
 
     # judging ---------------------------------------------------------------------------------------------------------
 
-    def end(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Ends the desk in the quiet part of a window and checks what every soak must keep. (Its summary, its ledger.)"""
+    def end(self) -> tuple[dict[str, Any], ExchangeAudit]:
+        """Ends the desk in the quiet part of a window and checks what every soak must keep. (Its summary, the exchange's audit of it.)"""
         self._await_quiet_part()
         self.say("stopping the desk")
         code, summary = self.desk.interrupt(60)
         self.checks.append(equal("exit code", code, 0))
-        ledger = self.wallet.ledger()
+        ledger, audit = self.wallet.ledger(), read_audit(self.exchange, address=self.wallet.address)
+        self.checks.append(equal("open orders at the exchange", ledger.get("open_orders"), 0))
         if summary:
-            self.checks += [*self._orders(summary, ledger), *self._holdings(summary, ledger), *self._streams(summary)]
+            self.checks += [*self._orders(summary, audit), *self._holdings(summary, ledger), *self._streams(summary)]
         self.facts |= {"window_s": self.exchange.window_ms / 1000, "first_order_s": list(self.windows.values()),
-                       "summary": summary, "ended": ledger.get("ended")}
-        return summary, ledger
+                       "not_audited": audit.forgotten["orders"], "summary": summary}
+        return summary, audit
 
-    def _orders(self, summary: dict[str, Any], ledger: dict[str, Any]) -> list[Check]:
-        late = summary["rejected_by_reason"].get("market_closed", 0)
+    def _orders(self, summary: dict[str, Any], audit: ExchangeAudit) -> list[Check]:
         return [
-            equal("open orders at the exchange", ledger["open_orders"], 0),
             equal("open orders by the desk's word", summary["open_orders_at_exit"], 0),
-            equal("orders that a close found open", ledger["ended"].get(CAUGHT, 0), 0),
-            equal("orders sent to a closed market", late, 0),
+            equal("orders that a close found open", sum(order["end"] == OrderStatus.RESOLVED for order in audit.orders), 0),
+            equal("orders live in a closed market", len(audit.live_in_closed_market()), 0),
+            equal("orders sent to a closed market", summary["rejected_by_reason"].get("market_closed", 0), 0),
             equal("orders of others in our market", summary["orders_foreign"], 0),
             at_least("orders acknowledged", summary["orders_acked"], 1),
             equal("windows without a quote", sum(seen is None for seen in self.windows.values()), 0),

@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--tls", nargs="?", const="exchange-ca.pem", default="", metavar="FILE",
                          help="HTTPS and WSS; the certificate to trust is made anew and written here (exchange-ca.pem)")
     options.add_argument("--frames-per-s", type=_rate, default=0.0, metavar="N", help="make the running market louder by N price changes")
-    options.add_argument("--markets", type=_count, default=0, metavar="N", help="N more markets with a small book each; not kept by --state")
+    options.add_argument("--markets", type=_count, default=0, metavar="N", help="N more markets with a small book each")
     options.add_argument("--market-life-s", type=_rate, default=0.0, metavar="S",
                          help="how long each of them lives on average before it is decided and replaced; 0: for ever")
     options.add_argument("--market-moves-per-s", type=_rate, default=0.0, metavar="N", help="quotes replaced in all of them together")

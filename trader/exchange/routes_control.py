@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from eth_utils.address import is_address, to_checksum_address
 
 from trader.exchange.accounts import Account
@@ -11,7 +9,6 @@ from trader.exchange.audit import Audit
 from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
-from trader.exchange.orders import OrderStatus
 from trader.exchange.refusal import Refusal
 from trader.exchange.venue import Venue
 from trader.exchange.windows import iso_utc
@@ -55,7 +52,7 @@ class ControlRoutes:
             }
 
     def ledger(self, request: Request) -> Json:
-        """Everything about one account: summary, open orders, positions, trades, and how its other orders ended."""
+        """Everything about one account: summary, open orders, positions, trades."""
         address = request.query.get("address", "")
         account_id = to_checksum_address(address) if is_address(address) else address
         with self._venue.engine() as (engine, _):
@@ -65,10 +62,8 @@ class ControlRoutes:
             open_orders = [order.state() for order in engine.open_orders.get(account_id, {}).values()]
             summary, positions = _summary(account, len(open_orders)), _positions(account)
             trades = list(engine.records.trades.values())
-            ended = Counter(order.status.value for order in engine.records.orders.values()
-                            if order.new.account_id == account_id and order.status is not OrderStatus.LIVE)
         mine = [trade for trade in trades if account_id in trade.account_ids()]
-        return {**summary, "positions": positions, "ended": ended, "orders": [order_row(order) for order in open_orders],
+        return {**summary, "positions": positions, "orders": [order_row(order) for order in open_orders],
                 "trades": [trade_row(trade, "") for trade in mine]}
 
 

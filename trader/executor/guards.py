@@ -37,8 +37,9 @@ def enforce(state: State, view: View, limits: Limits) -> None:
     for name, guard in now_in_force.items():
         if name not in before:
             _enter(state, guard)
-    for name in before.keys() - now_in_force.keys() - {_SWEEPING}:
-        state.info(f"guard {name} is over")
+    for name in before:
+        if name not in now_in_force and name != _SWEEPING:
+            state.info(f"guard {name} is over")
     state.happened |= now_in_force.keys() != before.keys()
     state.guards = now_in_force
     state.guard_since_ns = {name: state.guard_since_ns.get(name, state.now.ns) for name in now_in_force}

@@ -41,7 +41,10 @@ class Handle(Protocol):
 class Connections(Protocol):
     """What the keeper needs; `Lines` is one, tests bring another."""
 
-    def open(self, rows: Sequence[Row]) -> Handle: ...
+    def reserve(self) -> int:
+        """The number of a connection to come, so that its workers can be told of it before its first frame."""
+        ...
+    def open(self, number: int, rows: Sequence[Row]) -> None: ...
     def get(self, number: int) -> Handle | None: ...
     def all(self) -> tuple[Handle, ...]: ...
     def close(self, number: int) -> None: ...
@@ -57,15 +60,17 @@ class Lines:
         self._live: dict[int, tuple[PoolConnection, RoleThread]] = {}
         self._closing: dict[int, tuple[PoolConnection, RoleThread]] = {}
         self._opened = 0
-        self._totals = dict.fromkeys(("routed", "dropped", "refetched", "foreign"), 0)      # of those that are gone
+        self._totals = dict.fromkeys(("routed", "dropped", "refetched", "foreign", "batches", "latency_ns"), 0)      # of those that are gone
 
-    def open(self, rows: Sequence[Row]) -> PoolConnection:
+    def reserve(self) -> int:
         self._opened += 1
-        connection = self._make(self._opened, rows)
+        return self._opened
+
+    def open(self, number: int, rows: Sequence[Row]) -> None:
+        connection = self._make(number, rows)
         thread = RoleThread(connection, self._on_failure)
         thread.start()
-        self._live[connection.number] = connection, thread
-        return connection
+        self._live[number] = connection, thread
 
     def get(self, number: int) -> PoolConnection | None:
         found = self._live.get(number)
@@ -106,13 +111,11 @@ class Lines:
         return late
 
     def routing(self) -> dict[str, Any]:
-        """Sums over all connections that there are and were, and the latest latencies of those that there are."""
+        """Sums over all connections that there are and were; the latest latencies are those of the slowest one."""
         routers = [connection.router for connection in self.all()]
         sums = {name: total + sum(getattr(router, name) for router in routers) for name, total in tuple(self._totals.items())}
         recent = [router.latency.summary() for router in routers]
-        count = sum(one["count"] for one in recent)
-        mean_us = sum(one["p50_us"] * one["count"] for one in recent) / count if count else 0.0
-        return {**sums, "dirty": sum(router.dirty for router in routers), "p50_us": mean_us,
+        return {**sums, "dirty": sum(router.dirty for router in routers), "p50_us": max((one["p50_us"] for one in recent), default=0.0),
                 "p99_us": max((one["p99_us"] for one in recent), default=0.0)}
 
     def _add_up(self, connection: PoolConnection) -> None:

@@ -38,7 +38,7 @@ class Router:
         self._about: dict[int, list[bytes]] = {}         # the token of each frame in a parcel
         self._frames = self._bytes = 0                   # since the last flush
         self.latency = LatencyWindow()                   # batch left the socket → all of it handed on
-        self.routed = self.dropped = self.foreign = self.refetched = 0
+        self.routed = self.dropped = self.foreign = self.refetched = self.batches = self.latency_ns = 0
 
     @property
     def tokens(self) -> list[str]:
@@ -71,7 +71,10 @@ class Router:
                     self._put(token, piece, received_ns)
         finally:
             self._flush(received_ns)
-        self.latency.add(self._clock.monotonic_ns() - received_ns)
+        latency_ns = self._clock.monotonic_ns() - received_ns
+        self.latency.add(latency_ns)
+        self.latency_ns += latency_ns
+        self.batches += 1
         return others
 
     def _put(self, token: bytes, piece: bytes, received_ns: int) -> None:

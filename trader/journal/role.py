@@ -39,7 +39,7 @@ class JournalRole:
         self.commit_latency = LatencyWindow()
         self._journal: Journal | None = None
         self._held: list[Group] = []         # prepared and not committed
-        self._failed_ns = 0                  # since when nothing can be written; 0: it can
+        self._failed_ns: int | None = None   # since when nothing can be written
         self._retry_ns = 0
         self._checkpoint_ns = 0
         self._dirty = False                  # committed since the last checkpoint
@@ -106,14 +106,14 @@ class JournalRole:
         self._dirty = True
         self._queue.written(max(group.placed_seq for group in self._held))
         self._held = []
-        if self._failed_ns:
+        if self._failed_ns is not None:
             log.warning("journal: %s can be written again; nothing is missing in it.", journal.path)
-            self._failed_ns = self._retry_ns = 0
+            self._failed_ns = None
 
     def _fail(self, journal: Journal, why: str, now_ns: int) -> None:
         self.failures += 1
         reason = f"the journal {journal.path} cannot be written: {why}"
-        if not self._failed_ns:
+        if self._failed_ns is None:
             self._failed_ns = now_ns
             log.error("%s. Nothing is placed until it can; cancels go on. Make room on the disk, or close the program that holds "
                       "the file.", reason)
