@@ -56,6 +56,8 @@ class Rule(NamedTuple):
 
 
 NOBODY: frozenset[str] = frozenset()
+FLEET_THREADS = frozenset(f"fleet/{name}.py" for name in (       # roles and processes; registry, pool, recycler, router, books are pure
+    "__main__", "child", "connection", "crew", "fleet", "keeper", "lifecycle", "links", "worker"))
 RULES = (
     Rule(frozenset({"asyncio", "anyio", "trio", "uvloop", "gevent", "eventlet", "aiohttp"}), NOBODY,
          "one role is one thread here; block at one parking spot in role.py"),
@@ -63,10 +65,11 @@ RULES = (
          frozenset({"runtime", "handoff", "feeds", "*/role.py", "ops", "exchange", "app", "desk", "cli", "testing",
                     "gateway/limits.py",         # one bucket for all gateway threads; its lock is held for a few additions
                     "gateway/dialer.py",         # opens the sockets that the gateway threads wait at
-                    "gateway/heartbeat.py"}),    # a role, named for what it does
+                    "gateway/heartbeat.py"}) | FLEET_THREADS,    # a role, named for what it does
          "move the waiting into role.py or a hand-off and keep this file pure"),
     Rule(frozenset({"time"}), frozenset({"runtime/clock.py"}), "take a runtime.clock.Clock, read it once a cycle, pass now_ns down"),
-    Rule(frozenset({"signal"}), frozenset({"cli", "exchange/serve.py", "exchange/__main__.py", "testing/desk_process.py"}),
+    Rule(frozenset({"signal"}), frozenset({"cli", "exchange/serve.py", "exchange/__main__.py", "testing/desk_process.py", "fleet/__main__.py",
+                                            "fleet/worker.py"}),
          "a library owns no signals; call Trader.request_stop from the command line"),
     Rule(frozenset({"websocket", "httpx", "websockets", "py_clob_client_v2"}),
          frozenset({"venues", "feeds", "gateway", "exchange", "cli", "ops/preflight.py", "testing"}),

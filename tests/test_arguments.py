@@ -29,7 +29,15 @@ def test_a_pause_without_a_reason_is_the_operators() -> None:
     assert parser().parse_args(["pause"]).reason == "operator"
 
 
+@pytest.mark.parametrize("command", ["fills", "orders", "pnl"])
+def test_a_report_says_which_rows_and_in_which_form(command: str) -> None:
+    options = parser().parse_args([command, "--since", "2h", "--market", "btc", "--limit", "0", "--csv", "--journal", "/x"])
+    assert (options.since, options.market, options.limit, options.csv, options.json, options.source) == ("2h", "btc", 0, True, False, "/x")
+    assert parser().parse_args([command]).limit == 50
+
+
 @pytest.mark.parametrize(("line", "said"), [
+    ("fills --limit -1", "was '-1'"), ("pnl --json --csv", "not allowed with"), ("journal", "required: action"),
     ("", "required: command"), ("rum", "invalid choice: 'rum'"), ("run", "required: CONF"), ("run c --for 0", "was '0', must be"),
     ("run c --for nan", "was 'nan'"), ("threads --every -1", "was '-1'"), ("threads --every 0", "was '0'"),
     ("pause now", "unrecognized arguments: now"), ("status --pid x", "invalid int value"), ("resume --reason x", "unrecognized"),

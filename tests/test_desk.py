@@ -9,6 +9,7 @@ from trader.feeds.snapshot_feed import SnapshotFeed
 from trader.journal.folder import JournalFolder
 from trader.journal.past import Past
 from trader.model.action import CancelMarket, Flight, PlaceOrders
+from trader.model.heartbeat import BeatHealth
 from trader.model.intent import Inventory, Mode
 from trader.model.market import LiveMarket, Market
 from trader.model.recall import NOTHING_RECALLED
@@ -96,6 +97,14 @@ def test_without_a_market_there_is_nothing_to_cancel(make_desk):
     desk.hands.inventory.publish(HELD._replace(condition_id=""))
     desk.hands.cancel_directly()
     assert taken(desk) is None
+
+
+def test_the_venue_does_not_hear_of_a_desk_whose_strategy_has_crashed(make_desk):
+    desk = make_desk()
+    desk.strategy.posture.crashed = True
+    desk.heartbeat.on_start()
+    desk.heartbeat.do_work()
+    assert desk.hands.beats.read() == BeatHealth(None, 0, "not sent: strategy has crashed")
 
 
 def test_a_place_in_the_air_is_seen_and_a_cancel_is_not_one(make_desk):

@@ -9,6 +9,7 @@ from typing import Never
 from trader.errors import ConfigError
 
 _LONGEST_S = 10**7           # four months; what a thread can wait for has a limit too
+_ROWS = 50
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -37,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     _reasoned(_addressed(command("cancel-all", "cancel all orders of a running trader now; it quotes again after the cool-down")))
     _reasoned(_addressed(command("flatten", "pause a running trader and sell what it holds, at a bounded price")))
     _frames(command("frames", "show what is in a recording: books, counts, mismatches"))
+    _report(command("fills", "show what was traded, from the journal"))
+    _report(command("orders", "show what was placed and what became of it, from the journal"))
+    _report(command("pnl", "show what each window came to, from the journal"))
+    _journal(command("journal", "check a journal"))
     command("version", "show the version of trader and of Python")
     return top
 
@@ -92,6 +97,35 @@ def _frames(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON (docs/frames.md)")
     parser.add_argument("--conn", default="pm-book", metavar="NAME", help="the connection of bare frames (default pm-book)")
     parser.add_argument("--symbol", default="BTCUSDT", help="the pair of the reference frames (default BTCUSDT)")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", default="", metavar="WHEN", help="a span (30m, 2h, 3d) or a time in UTC (2026-11-21T10:00)")
+    parser.add_argument("--market", default="", metavar="TEXT", help="a part of the market's slug, or its condition id")
+    parser.add_argument("--limit", type=_count, default=_ROWS, metavar="N", help=f"the newest N; 0: all (default {_ROWS})")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON, with all columns (docs/journal.md)")
+    form.add_argument("--csv", action="store_true", help="as CSV, with all columns")
+    _source(parser)
+
+
+def _journal(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="action", dest="action")
+    text = "replay a run: does it lead to the decisions that were recorded?"
+    verify = actions.add_parser("verify", help=text, description=text.capitalize())
+    verify.add_argument("source", nargs="?", default="", metavar="PATH", help="a journal, or its folder (default: the one written last)")
+    verify.add_argument("--run", dest="run_id", default="", metavar="RUN", help="which run (default: the newest)")
+
+
+def _source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--journal", dest="source", default="", metavar="PATH",
+                        help="a journal, or its folder (default: the one written last where journal.dir is by default)")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"was {text!r}, must be a number of rows, 0 for all")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import platform
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from trader.runtime.role import RoleThread
 log = logging.getLogger(__name__)
 
 _FORCED = 130                # what shells report for a program that Ctrl-C ended
+_WIDE = 200                  # of a table that no terminal shows
 _BROKEN_PIPE = 141           # and for one whose reader went away
 
 
@@ -163,6 +165,12 @@ def _frames(options: argparse.Namespace) -> int:
     return 0
 
 
+def _journal(options: argparse.Namespace) -> int:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+    print(import_module("trader.ops.journal_commands").run(options, SystemClock().wall_ms(), width))
+    return 0
+
+
 def _version(options: argparse.Namespace) -> int:
     print(f"trader {__version__} (Python {platform.python_version()})")
     return 0
@@ -171,6 +179,7 @@ def _version(options: argparse.Namespace) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "frames": _frames, "version": _version,
     "status": remote.status, "threads": remote.threads,
+    "fills": _journal, "orders": _journal, "pnl": _journal, "journal": _journal,
     "pause": remote.pause, "resume": remote.resume, "cancel-all": remote.cancel_all, "flatten": remote.flatten,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from py_clob_client_v2.clob_types import CreateOrderOptions, MarketOrderArgs, OrderArgs
 from py_clob_client_v2.order_builder.builder import OrderBuilder
@@ -11,14 +13,16 @@ from py_clob_client_v2.order_utils.model.order_data_v2 import order_to_json_v2
 from py_clob_client_v2.signer import Signer
 
 from trader.exchange.credentials import ApiKey
-from trader.exchange.order_intake import read_order
+from trader.exchange.order_intake import _price_and_size, read_order
 from trader.exchange.orders import OrderType, Outcome, Side
 from trader.exchange.refusal import Refusal
+from trader.exchange.signatures import SignedOrder
 
 SIGNER = Signer("0x" + "11" * 32, 137)
 STRANGER = Signer("0x" + "22" * 32, 137)
 FUNDER = "0xa3D82Ed56F4c68d2328Fb8c29e568Ba2cAF7d7c8"
 KEY = ApiKey("key", "", "", SIGNER.address())
+SIGNED = SignedOrder(1, "", "", 111, 1, 1, 0, 0, 0, b"", b"", b"")
 OPTIONS = CreateOrderOptions("0.01", False)
 
 
@@ -39,11 +43,35 @@ def test_a_gtd_order_keeps_its_stated_end(venue):
     assert read_order(wire(order_type="GTD", expiration=1_795_000_200), KEY, venue).expires_ms == 1_795_000_200_000
 
 
-def test_a_market_order_carries_the_nearest_price(venue):
-    args = MarketOrderArgs(token_id="111", amount=5, side="BUY", price=0.53)
-    order = OrderBuilder(SIGNER).build_market_order(args, OPTIONS)
-    new = read_order(order_to_json_v2(order, "key", "FAK"), KEY, venue)
-    assert (new.order_type, new.price_bp) == (OrderType.FAK, 5_300)
+def market_wire(order_type="FAK", tick="0.01", **args):
+    order = OrderBuilder(SIGNER).build_market_order(MarketOrderArgs(token_id="111", **args), CreateOrderOptions(tick, False))
+    return order_to_json_v2(order, "key", order_type)
+
+
+@pytest.mark.parametrize("order_type", ["FAK", "FOK"])
+def test_a_market_buy_spends_its_dollars_at_no_more_than_its_price(venue, order_type):
+    new = read_order(market_wire(order_type, amount=5, side="BUY", price=0.53), KEY, venue)
+    assert (new.order_type, new.price_bp, new.spend_micro) == (OrderType(order_type), 5_300, 5_000_000)
+
+
+def test_a_market_sell_gives_its_shares(venue):
+    new = read_order(market_wire(amount=7.5, side="SELL", price=0.53), KEY, venue)
+    assert (new.side, new.price_bp, new.size_micro, new.spend_micro) == (Side.SELL, 5_300, 7_500_000, 0)
+
+
+def test_the_shares_of_a_market_buy_have_four_decimals_whatever_the_tick(venue):
+    text = "the market buy orders maker amount supports a max accuracy of 2 decimals, taker amount a max of 4 decimals"
+    with pytest.raises(Refusal, match=text):
+        read_order(market_wire(tick="0.001", amount=9.98, side="BUY", price=0.985), KEY, venue)
+
+
+def test_a_resting_order_pays_exactly_its_size_at_its_price(venue):
+    payload = wire(size=19.69, price=0.22)
+    payload["order"]["takerAmount"] = "4330000"
+    with pytest.raises(Refusal, match="invalid signature"):
+        read_order(payload, KEY, venue)         # the amounts are what is signed
+    with pytest.raises(Refusal, match=re.escape("the taker amount for a $0.22 order of size 19.69 should be '4.3318'")):
+        _price_and_size(SIGNED._replace(maker_amount=19_690_000, taker_amount=4_330_000, side=1), OrderType.GTC, 100)
 
 
 def test_a_v1_order_is_refused_by_its_shape(venue):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from py_clob_client_v2.headers.headers import create_level_1_headers
+
 from trader.exchange.routes_account import PAGE_ROWS
 
 
@@ -119,3 +121,38 @@ def test_requests_without_credentials_are_unauthorized(ann):
 def test_what_the_exchange_does_not_have_is_501_and_says_where_to_look(ann):
     status, refused = ann.call("GET", "/rewards/user")
     assert status == 501 and "GET /control/routes" in refused["error"]
+
+
+def test_a_market_buy_at_a_better_price_gets_more_shares_for_its_dollars(ann, bob):
+    bob.post(token="222", price=0.6, size=100)
+    posted = ann.market_buy(4, 0.5)[1]
+    assert (posted["status"], posted["makingAmount"], posted["takingAmount"]) == ("matched", "4", "10")
+    row = ann.call("GET", f"/data/order/{posted['orderID']}")[1]
+    assert (row["status"], row["original_size"], row["size_matched"]) == ("MATCHED", "10", "10")
+
+
+def test_a_trade_row_names_the_side_of_every_leg(ann, bob):
+    bob.post(token="222", price=0.6)
+    trade_id, = ann.post()[1]["tradeIDs"]
+    row, = bob.call("GET", "/data/trades", id=trade_id)[1]["data"]
+    assert [(leg["outcome"], leg["side"]) for leg in row["maker_orders"]] == [("Down", "BUY")]
+
+
+def test_a_deleted_key_opens_nothing_until_its_wallet_makes_it_again(ann, clock):
+    assert ann.call("DELETE", "/auth/api-key") == (200, "OK")
+    assert ann.call("GET", "/data/orders")[0] == 401
+    assert ann.call("POST", "/auth/api-key", headers=create_level_1_headers(ann.signer, 0, ann.now_s()))[1]["apiKey"] == ann.creds.api_key
+    assert ann.call("GET", "/data/orders")[0] == 200
+
+
+def test_no_order_earns_rewards(ann):
+    assert ann.call("GET", "/order-scoring", order_id="0x1") == (200, {"scoring": False})
+    assert ann.call("POST", "/orders-scoring", ["0x1"]) == (200, {"0x1": False})
+
+
+def test_an_unknown_kind_of_asset_is_refused(ann):
+    assert ann.call("GET", "/balance-allowance") == (400, {"error": "Invalid asset type"})
+
+
+def test_the_root_answers_and_nothing_else_does_by_its_mistake(ann):
+    assert ann.call("GET", "/") == (200, "OK") and ann.call("GET", "/prices-history")[0] == 501

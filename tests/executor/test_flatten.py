@@ -61,7 +61,8 @@ def test_when_all_is_sold_it_says_so_and_nothing_is_quoted_until_somebody_resume
 
 
 def test_it_tries_again_while_bids_come_back(holding):
-    sold(holding.tell(FLATTEN).proved(), lambda spec: 20).settle()
+    assert sold(holding.tell(FLATTEN).proved(), lambda spec: 20).wait(499).orders() == []
+    holding.wait(1)
     assert sorted(size for _, _, _, size in holding.orders()) == [30, 80]
 
 
@@ -75,7 +76,7 @@ def test_it_never_sells_below_the_bound_and_says_what_is_left(new_desk):
 def test_it_gives_up_after_so_many_rounds_of_bids_that_take_nothing(holding):
     holding.tell(FLATTEN).proved()
     for _ in range(ROUNDS):
-        sold(holding, nothing).settle()
+        sold(holding, nothing).wait(500)
     assert holding.state.flatten.left == ("100 YES are left: the bids did not take it in 10 rounds",
                                           "50 NO are left: the bids did not take it in 10 rounds")
 

@@ -78,7 +78,8 @@ def test_the_slot_of_an_old_order_is_its_side_in_yes_terms(restart, new_desk):
 def test_a_trade_that_is_reported_again_is_not_booked_again(restart, new_desk):
     desk = restart(legs=[leg(new_desk.market)], orders=[left_open(new_desk.market)])
     desk.tell(leg(new_desk.market), desk.update("old", VenueStatus.FILLED, matched=100))
-    assert desk.state.ledger.fills == 1 and desk.order("old").exposure_micro == 0
+    assert desk.state.ledger.effective(new_desk.market.yes_token) == 100 * MICRO and desk.state.ledger.fills == 0
+    assert desk.order("old").exposure_micro == 0
 
 
 def test_a_latch_outlives_the_restart(restart):

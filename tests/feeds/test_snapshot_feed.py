@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
 
 from trader.feeds.settings import FeedSettings
 from trader.feeds.snapshot_feed import SnapshotFeed
@@ -104,6 +106,26 @@ def test_a_source_that_returns_is_good_again() -> None:
     bench.row["ts_ms"] += 1
     bench.run_until(2000)
     assert bench.stale_reason() is None
+
+
+class Drip(httpx.SyncByteStream):
+    """Never ends, and each byte takes its time."""
+
+    def __init__(self, clock: ManualClock, part: bytes, ms: int) -> None:
+        self._clock, self._part, self._ms = clock, part, ms
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self._clock.advance(ms=self._ms)
+            yield self._part
+
+
+@pytest.mark.parametrize(("part", "ms"), [(b" ", 100), (b" " * 10_000, 0)], ids=["slow", "long"])
+def test_an_answer_without_end_is_a_failure_at_its_deadline(part: bytes, ms: int) -> None:
+    bench = Bench()
+    bench.failure = httpx.Response(200, stream=Drip(bench.clock, part, ms))
+    bench.run_until(20)
+    assert bench.feed.stats()["failures"] == 1 and bench.clock.monotonic_ns() <= 1_200_000_000
 
 
 def test_an_answer_that_cannot_be_read_is_a_failure() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -13,7 +14,7 @@ from trader.executor.settings import ExecutorSettings
 from trader.executor.state import State
 from trader.journal.folder import JournalFolder
 from trader.journal.store import Journal, Run
-from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadBalances, ReadOpenOrders
+from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadBalances, ReadFills, ReadOpenOrders, ReadOrder
 from trader.model.book import BookTop, FeedHealth, Level, MarketBook
 from trader.model.cycle import Cycle, Now, View
 from trader.model.event import (
@@ -22,14 +23,18 @@ from trader.model.event import (
     CancelMarketResult,
     CancelResult,
     Fill,
+    FillsRead,
     MarketChange,
     MarketResolved,
     OpenOrdersRead,
+    OrderRead,
+    OrderUpdate,
     Outcome,
     PlaceResult,
     Timing,
     TradeStatus,
     UserFeedUp,
+    VenueStatus,
 )
 from trader.model.intent import Mode, Quote, QuoteIntent, StrategyPulse
 from trader.model.market import Market
@@ -102,17 +107,26 @@ class RecordedDesk:
 
     def boots(self, number=1):
         self.market = market(number)
-        self.cycle(UserFeedUp(1), MarketChange(self.market))
+        self.cycle(*(() if self.cycles else (UserFeedUp(1),)), MarketChange(self.market))
         return self.proves()
 
     def proves(self):
-        for _ in range(4):
-            self.cycle(*(CancelMarketResult(r, Outcome.OK, (), Timing()) for r in self.requests(CancelMarket)),
-                       *(CancelResult(r, tuple(Answer(i, Outcome.OK) for i in r.order_ids), Timing()) for r in self.requests(CancelOrders)),
-                       *(OpenOrdersRead(r, Outcome.OK, (), Timing()) for r in self.requests(ReadOpenOrders)),
-                       *(BalancesRead(r, Outcome.OK, MoneyMicro(1000 * MICRO), tuple((t, 0) for t in r.token_ids), Timing())
-                         for r in self.requests(ReadBalances)), ms=400)
+        """The venue answers everything until a cancel-all is proved and what we hold is known."""
+        for _ in range(6):
+            requests = self.requests(tuple(self._ANSWERS))
+            self.cycle(*(letter for request in requests for letter in self._ANSWERS[type(request)](self, request)),
+                       ms=400)
         return self
+
+    _ANSWERS: ClassVar = {
+        PlaceOrders: lambda self, r: [PlaceResult(r, tuple(Answer(i, Outcome.SHED) for i, _ in r.orders), Timing())],
+        CancelMarket: lambda self, r: [CancelMarketResult(r, Outcome.OK, (), Timing())],
+        CancelOrders: lambda self, r: [CancelResult(r, tuple(Answer(i, Outcome.OK) for i in r.order_ids), Timing())],
+        ReadOpenOrders: lambda self, r: [OpenOrdersRead(r, Outcome.OK, (), Timing())],
+        ReadOrder: lambda self, r: [OrderRead(r, Outcome.OK, self.ended(r.order_id), Timing())],
+        ReadFills: lambda self, r: [FillsRead(r, Outcome.OK, (), Timing())],
+        ReadBalances: lambda self, r: [BalancesRead(r, Outcome.OK, MoneyMicro(1000 * MICRO), tuple((t, 0) for t in r.token_ids), Timing())],
+    }
 
     def sees(self, bid_cents, ask_cents):
         def top(token, bid, ask):
@@ -127,14 +141,27 @@ class RecordedDesk:
         self.seq += 1
         quotes = (Quote(Side.BUY, PriceBp(bid_cents * 100), SizeMicro(shares * MICRO)),
                   Quote(Side.SELL, PriceBp(ask_cents * 100), SizeMicro(shares * MICRO)))
-        return self.cycle(QuoteIntent(self.seq, self.market.condition_id, Mode.NORMAL, quotes, PriceBp(5000), "", self.ns, self.ns))
+        return self.cycle(QuoteIntent(self.seq, self.market.condition_id, Mode.NORMAL, quotes, PriceBp(50 * (bid_cents + ask_cents)), "",
+                                      self.ns, self.ns))
 
     def quotes(self, bid_cents=48, ask_cents=52):
-        """Both are placed and acknowledged; ids of what was placed."""
+        """Whatever rests gives way; both are placed and acknowledged. The ids of what was placed."""
         self.wants(bid_cents, ask_cents)
-        places = self.requests(PlaceOrders)
-        self.acks(*places)
-        return [order_id for place in places for order_id, _ in place.orders]
+        placed = []
+        while (cancels := self.requests(CancelOrders)) or (places := self.requests(PlaceOrders)):
+            if cancels:
+                self.cycle(*(CancelResult(r, tuple(Answer(i, Outcome.OK) for i in r.order_ids), Timing()) for r in cancels),
+                           *(self.ended(order_id) for r in cancels for order_id in r.order_ids))
+            else:
+                self.acks(*places)
+                placed += [order_id for place in places for order_id, _ in place.orders]
+        return placed
+
+    def ended(self, order_id):
+        order = self.state.orders.get(order_id)
+        spec = order.spec
+        return OrderUpdate(order_id, spec.condition_id, spec.token_id, spec.side, spec.price_bp, spec.size_micro,
+                           SizeMicro(order.traded_micro), VenueStatus.CANCELLED, 0)
 
     def acks(self, *places, outcome=Outcome.OK, detail=""):
         return self.cycle(*(PlaceResult(p, tuple(Answer(i, outcome, detail) for i, _ in p.orders), Timing()) for p in places))

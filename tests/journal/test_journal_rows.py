@@ -94,6 +94,12 @@ def test_a_window_has_its_last_mid_and_its_outcome(desk, told):
     assert told("SELECT slug, mid_bp, winning_token FROM windows") == [("window-1", 4200, desk.market.yes_token)]
 
 
+def test_what_a_book_shows_after_trading_there_has_ended_is_no_price(desk, told):
+    desk.sees(40, 44).cycle().cycle(Control(Command.STOP, "test"))
+    desk.sees(1, 3).cycle()
+    assert told("SELECT mid_bp FROM windows") == [(4200,)]
+
+
 def test_a_book_with_one_side_leaves_the_mid_as_it_was(desk, told):
     desk.sees(40, 44).cycle()
     desk.book = desk.book._replace(yes=desk.book.yes._replace(asks=()))

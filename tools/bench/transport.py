@@ -9,6 +9,7 @@ budget 250 µs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import multiprocessing
@@ -63,11 +64,8 @@ def serve(port_to: multiprocessing.connection.Connection, folder: str, tls: bool
     while True:
         plain, _ = listener.accept()
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with context.wrap_socket(plain, server_side=True) if context else plain as connection:
-            try:
-                answer_all(connection)
-            except OSError:
-                pass                                     # a client that was done
+        with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) if context else plain as connection:
+            answer_all(connection)                       # until its client is done
 
 
 def answer_all(connection: socket.socket) -> None:

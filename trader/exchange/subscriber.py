@@ -35,7 +35,7 @@ class SocketSubscriber:
 
     def __init__(self, connection: FaultyConnection, name: str, faults: FaultBoard, channel: str) -> None:
         self._connection, self._faults, self.channel, self._name = connection, faults, channel, name
-        self._frames: queue.Queue[tuple[str, int] | None] = queue.Queue(QUEUE_LIMIT)      # with the time of the offer
+        self._frames: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()      # with the time of the offer
         self._sender = FrameFaults(connection, faults, channel)
         self._thread = threading.Thread(target=self._run_sender, name=name, daemon=True)
         self._thread.start()
@@ -44,9 +44,9 @@ class SocketSubscriber:
         return self._name
 
     def offer(self, frame: str) -> None:
-        try:
-            self._frames.put_nowait((frame, 0 if self._faults.is_quiet else self._faults.now_ms()))
-        except queue.Full:
+        if self._frames.qsize() < QUEUE_LIMIT:
+            self._frames.put((frame, 0 if self._faults.is_quiet else self._faults.now_ms()))
+        else:
             self.disconnect()
 
     def answer_ping(self) -> None:
@@ -66,8 +66,7 @@ class SocketSubscriber:
 
     def finish(self) -> None:
         """Asks the sender to say goodbye and end, after what is already queued. Any thread."""
-        with contextlib.suppress(queue.Full):
-            self._frames.put_nowait(None)
+        self._frames.put(None)
 
     def _next(self) -> list[tuple[str, int] | None]:
         """Parks for one frame and takes what is queued behind it, up to the goodbye."""

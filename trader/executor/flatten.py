@@ -18,6 +18,7 @@ from trader.model.units import BP_PER_CENT, MICRO, PriceBp, SizeMicro, ceil_to_t
 
 ROUNDS = 10                  # of sells; the bids of a book that is swept come back within seconds or not at all
 PATIENCE_NS = 30_000_000_000     # for tokens that settle, and for bids that come back
+_PAUSE_NS = 500_000_000      # between two rounds, for a book to fill again
 _BLIND = frozenset({"book_stale", "book_suspect", "book_frozen", "user_feed"})
 
 
@@ -42,8 +43,11 @@ def advance(state: State, view: View) -> None:
     elif book is not None and book.condition_id == market.condition_id:
         _floor(state, close, book)
         legs = list(_sells(state, close, market, book)) if close.rounds < ROUNDS else []
+        if legs and state.now.ns < close.next_ns:
+            return
         if legs:
             close.rounds += 1
+            close.next_ns = state.now.ns + _PAUSE_NS
             requests.place(state, market, legs, takes=True)
         elif close.rounds == ROUNDS or _nothing_more(state, close, market):
             close.left = tuple(_left(state, market, book, close))

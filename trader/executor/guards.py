@@ -150,7 +150,7 @@ def _heartbeat(state: State, view: View) -> Iterator[Guard]:
     """At 10 s the venue cancels by itself; we do it before, and quote again only when it hears us."""
     beat = view.beat
     silent_ms = beat.silent_ms(state.now.ns) if beat else 0
-    if beat is None or (silent_ms is not None and silent_ms < state.settings.heartbeat_ms):
+    if beat is None or state.session is not Session.ACTIVE or (silent_ms is not None and silent_ms < state.settings.heartbeat_ms):
         return
     since = "no beat was accepted yet" if silent_ms is None else f"the last accepted beat was sent {silent_ms} ms ago"
     yield Guard("heartbeat", Mode.STOP, f"{since} ({beat.reason})" if beat.reason else since, True)

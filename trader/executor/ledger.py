@@ -101,6 +101,10 @@ class Ledger:
         self._advance(known, phase)
         return Effect.PHASE
 
+    def count_from_here(self) -> None:
+        """The totals are of this run."""
+        self.fills = self.failed = self.volume_micro = self.fees_micro = 0
+
     def forget(self, keep_tokens: tuple[str, ...], keep_orders: Container[str]) -> None:
         """Drops settled trades of other tokens, except those of orders that may still be talked about: a status that comes
         again after its trade was dropped would be booked again. Bounds memory; called at a market switch."""

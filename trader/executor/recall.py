@@ -28,6 +28,7 @@ def take_over(state: State, recalled: Recalled, now: Now) -> None:
     for leg in recalled.legs:
         if leg.side is not None:
             state.ledger.apply(leg, leg.side)
+    state.ledger.count_from_here()
     for order in recalled.orders:
         _track(state, order)
     for window in recalled.windows:

@@ -24,7 +24,7 @@ from trader.model.action import Flight, PlaceOrders
 from trader.model.book import FeedHealth, MarketBook
 from trader.model.cycle import Cycle, Letter, Note, Now, RaiseEpoch, View
 from trader.model.event import Answer, MailWaiting, Outcome, PlaceResult, Timing
-from trader.model.heartbeat import BeatHealth
+from trader.model.heartbeat import NO_BEAT, BeatHealth
 from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState
 from trader.model.units import MoneyMicro
@@ -134,7 +134,7 @@ class ExecutorRole:
         seen = self._inputs
         flights = tuple(flight for cache in seen.flights if (flight := cache.read()) is not None)
         return View(seen.book.read(), seen.book_health.read(), seen.reference_health.read(), seen.user_health.read(),
-                    seen.pulse.read(), flights, self._inbox.crowded, seen.beat.read() if seen.beat else None,
+                    seen.pulse.read(), flights, self._inbox.crowded, (seen.beat.read() or NO_BEAT) if seen.beat else None,
                     self._journal.trouble if self._journal else "")
 
     def _handle(self, letter: InboxLetter, now: Now) -> None:

@@ -23,7 +23,7 @@ class ExecutorSettings:
                                        "cancel-all.", unit="ms", low=500, high=60_000)
     error_burst: int = setting(5, "Refused or failed requests within ten seconds that stop quoting for a cool-down.",
                                low=1, high=1000)
-    daily_loss_usd: int = setting(250, "Loss of one UTC day, marked to the mid, at which the desk stops until `trader resume --force`.",
+    daily_loss_usd: int = setting(1000, "Loss of one UTC day, marked to the mid, at which the desk stops until `trader resume --force`.",
                                   unit="$", low=1, high=100_000_000, env="DAILY_LOSS_USD")
     max_order_size: int = setting(1000, "Fat finger: the desk stops while its strategy wants an order larger than this.", unit="shares",
                                   low=5, high=10_000_000)

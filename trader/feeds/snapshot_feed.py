@@ -29,6 +29,7 @@ from trader.venues.contract import Snapshot, SnapshotSource
 log = logging.getLogger(__name__)
 
 RECORDED_AS = "bn-snapshot"          # its answers are no frames of `bn-ticker`, whose place it takes
+MAX_ANSWER_BYTES = 64 * 1024         # it is one small object
 _NS_PER_MS = 1_000_000
 
 
@@ -71,10 +72,9 @@ class SnapshotFeed:
     def _poll(self) -> None:
         self.polls += 1
         try:
-            answer = self._client.get(self._source.url)
-            answer.raise_for_status()
-            self._recorder.keep(self._clock.monotonic_ns(), (answer.content,))
-            snapshot = self._source.decode(answer.content)
+            body = self._fetch()
+            self._recorder.keep(self._clock.monotonic_ns(), (body,))
+            snapshot = self._source.decode(body)
         except httpx.HTTPError as why:
             self._fail(f"{type(why).__name__}: {why}")
         except WireError as error:
@@ -82,6 +82,18 @@ class SnapshotFeed:
         else:
             self._backoff.reset()
             self._publish(snapshot)
+
+    def _fetch(self) -> bytes:
+        """All of the answer, by the deadline: httpx bounds each read, which a source that drips would stretch for ever."""
+        end_ns = self._clock.monotonic_ns() + self._deadline_ms * _NS_PER_MS
+        body = b""
+        with self._client.stream("GET", self._source.url) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_bytes():
+                body += part
+                if len(body) > MAX_ANSWER_BYTES or self._clock.monotonic_ns() > end_ns:
+                    raise WireError(f"an answer without end: {len(body)} bytes so far", remedy="Check binance.snapshot_url.")
+        return body
 
     def _fail(self, reason: str) -> None:
         """The price that is known keeps ageing, which is what makes it stale; the source is asked again after a pause."""

@@ -140,6 +140,8 @@ class Crew:
         for link in self.links:
             link.tell({"do": "stop"})
             link.flush()
+            if link.depth:                           # so far behind that the word itself waits: the end of the socket says the same
+                link.detach()
         end_ns = self._clock.monotonic_ns() + int(FINISH_WITHIN_S * 1e9)
         for number, life in enumerate(self._lives):
             if life is not None:

@@ -43,10 +43,10 @@ class Keeper:
     name = "fl-keeper"
 
     def __init__(self, settings: FleetSettings, registry: Registry, connections: Connections, workers: Workers, clock: Clock, *,
-                 callbacks: Callbacks = Callbacks(), look_after: Callable[[int], None] = lambda now_ns: None) -> None:    # noqa: B008
+                 callbacks: Callbacks | None = None, look_after: Callable[[int], None] = lambda now_ns: None) -> None:
         """`look_after` sees to the connections' threads, once a cycle."""
         self._settings, self._registry, self._connections, self._workers, self._clock = settings, registry, connections, workers, clock
-        self._callbacks, self._look_after = callbacks, look_after
+        self._callbacks, self._look_after = callbacks or Callbacks(), look_after
         self.posture = Posture(clock)
         self.recycler = Recycler(settings, registry, connections, workers, clock)
         self._letters: queue.SimpleQueue[Letter] = queue.SimpleQueue()
@@ -132,7 +132,7 @@ class Keeper:
                 continue
             if market.end_ms <= self._clock.wall_ms():
                 continue
-            if len(self._registry.entries()) >= self._settings.max_markets or not self._registry.add(market, now_ns):
+            if self._registry.active >= self._settings.max_markets or not self._registry.add(market, now_ns):
                 self.refused += 1
                 continue
             self.added += 1
@@ -238,14 +238,18 @@ class Keeper:
     # --- repairs ---
 
     def _refetch(self, pairs: Iterable[tuple[int, str]]) -> None:
+        """Not of what has ended: the venue may have no book of it any more."""
         for connection, token in pairs:
+            entry = self._registry.by_token(token)
+            if entry is None or entry.status is Status.EXPIRED:
+                continue
             if (handle := self._connections.get(connection)) is not None:
                 handle.order_refetch((token,))
 
     def _refill(self, worker: int) -> None:
         """It knows nothing: it is told who owns what, and then every connection fetches its share anew."""
         for entry in self._registry.entries():
-            if entry.connection is None or self._workers.worker_of(entry.market.condition_id) != worker:
+            if entry.status is Status.EXPIRED or entry.connection is None or self._workers.worker_of(entry.market.condition_id) != worker:
                 continue
             for token in entry.market.tokens:
                 owner = self.recycler.owner_of(entry, token)

@@ -37,7 +37,8 @@ def pack_frames(connection: int, received_ns: int, payloads: Sequence[bytes]) ->
     sizes = [len(payload) for payload in payloads]
     count = len(sizes)
     length = 1 + _BATCH.size + 4 * count + sum(sizes)
-    return b"".join((_HEAD.pack(length, _FRAMES), _BATCH.pack(received_ns, connection, count), struct.pack(f"<{count}I", *sizes), *payloads))
+    heads = _HEAD.pack(length, _FRAMES), _BATCH.pack(received_ns, connection, count), struct.pack(f"<{count}I", *sizes)
+    return b"".join((*heads, *payloads))
 
 
 def pack_word(word: Word) -> bytes:

@@ -181,8 +181,9 @@ class Recycler:
         self.failed += 1
         self._resting[recycle.old] = now_ns + int(self._settings.recycle_s * REST_RECYCLES * 1e9)
         old, new = self._connections.get(recycle.old), self._connections.get(recycle.new)
-        keeper, loser = (recycle.new, recycle.old) if new and new.is_up and (old is None or not old.is_up) else (recycle.old, recycle.new)
-        log.warning("recycle: connection %d does not replace %d: %s; connection %d keeps its markets", recycle.new, recycle.old, why, keeper)
+        only_new_is_up = new is not None and new.is_up and not (old is not None and old.is_up)
+        keeper, loser = (recycle.new, recycle.old) if only_new_is_up else (recycle.old, recycle.new)
+        log.warning("recycle: connection %d does not replace %d: %s; %d keeps its markets", recycle.new, recycle.old, why, keeper)
         for entry in (*self._on(recycle.old), *self._on(recycle.new)):
             owners = {self._owner_in(recycle, entry, token) for token in entry.market.tokens}
             if entry.status is Status.EXPIRED:

@@ -56,6 +56,11 @@ class Registry:
     def on_connection(self, connection: int) -> tuple[str, ...]:
         return tuple(self._by_connection.get(connection, ()))
 
+    @property
+    def active(self) -> int:
+        """How many have not ended."""
+        return len(self._by_status[Status.PENDING]) + len(self._by_status[Status.SUBSCRIBED])
+
     def counts(self) -> dict[str, int]:
         found = {status.value: len(self._by_status[status]) for status in Status}
         return {"total_markets": len(self._entries), **found}

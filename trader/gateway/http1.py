@@ -164,22 +164,24 @@ def _parse_head(text: bytes, bodiless: bool) -> _Head:
         raise BadAnswer(f"not a status line: {first[:80]!r}")
     if len(lines) > MAX_HEADERS:
         raise BadAnswer(f"the answer has {len(lines)} headers, at most {MAX_HEADERS} are read")
-    headers = [_parse_field(line) for line in lines]
-    minor, status = int(status_line[1]), int(status_line[2])
-    framing, length = _framing(status, headers, bodiless)
-    keeps_open = minor == 1 and framing is not _Framing.UNTIL_CLOSE and b"close" not in _tokens(headers, b"connection")
+    headers: list[Header] = []
+    tokens: dict[bytes, list[bytes]] = {b"connection": [], b"content-length": [], b"transfer-encoding": []}
+    for line in lines:
+        field = _FIELD.fullmatch(line)
+        if field is None:
+            raise BadAnswer(f"not a header: {line[:80]!r}")
+        name, value = field[1], field[2].strip(b" \t")
+        headers.append((name, value))
+        if (said := tokens.get(name.lower())) is not None:
+            said += [token.strip().lower() for token in value.split(b",")]
+    status = int(status_line[2])
+    framing, length = _framing(status, tokens[b"transfer-encoding"], set(tokens[b"content-length"]), bodiless)
+    keeps_open = status_line[1] == b"1" and framing is not _Framing.UNTIL_CLOSE and b"close" not in tokens[b"connection"]
     return _Head(status, headers, framing, length, keeps_open)
 
 
-def _parse_field(line: bytes) -> Header:
-    field = _FIELD.fullmatch(line)
-    if field is None:
-        raise BadAnswer(f"not a header: {line[:80]!r}")
-    return field[1], field[2].strip(b" \t")
-
-
-def _framing(status: int, headers: list[Header], bodiless: bool) -> tuple[_Framing, int]:
-    codings, lengths = _tokens(headers, b"transfer-encoding"), set(_tokens(headers, b"content-length"))
+def _framing(status: int, codings: list[bytes], lengths: set[bytes], bodiless: bool) -> tuple[_Framing, int]:
+    """How the body ends (RFC 9112 §6.3), and its length when that is said."""
     if codings and lengths:
         raise BadAnswer("the answer has both a length and a transfer encoding")
     if codings and codings != [b"chunked"]:
@@ -196,8 +198,3 @@ def _framing(status: int, headers: list[Header], bodiless: bool) -> tuple[_Frami
     if length > MAX_BODY_BYTES:
         raise BadAnswer(f"the body of the answer has {length} bytes, at most {MAX_BODY_BYTES} are read")
     return _Framing.LENGTH, length
-
-
-def _tokens(headers: list[Header], name: bytes) -> list[bytes]:
-    """The comma-separated values of all headers of this name, in lower case."""
-    return [token.strip().lower() for key, value in headers if key.lower() == name for token in value.split(b",")]

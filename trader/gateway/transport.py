@@ -1,7 +1,7 @@
 """The order path's HTTP/1.1: one warm connection, one request at a time. An `httpx.BaseTransport`; owner: one gateway thread.
 
 It differs from httpx's own transport in what it promises: a deadline covers the whole request, a connection that the server
-closed meanwhile is found before anything is sent, nothing is ever sent twice, and a request costs a sixth of the CPU.
+closed meanwhile is found before anything is sent, nothing is ever sent twice, and a request costs a fifth of the CPU.
 Proxies are not used here: orders go to the venue directly.
 """
 

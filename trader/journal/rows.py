@@ -12,6 +12,7 @@ from trader.journal.codec import encode_by_name
 from trader.model.action import PlaceOrders
 from trader.model.cycle import Cycle, Guard, Latch, Letter
 from trader.model.event import (
+    CancelMarketResult,
     CancelResult,
     Fill,
     FillsRead,
@@ -29,6 +30,9 @@ from trader.model.order import DONE, OrderState
 
 # Of two reports on one trade the one of the higher phase counts, in whatever order they come.
 PHASE = {TradeStatus.MATCHED: 0, TradeStatus.RETRYING: 1, TradeStatus.MINED: 2, TradeStatus.CONFIRMED: 3, TradeStatus.FAILED: 4}
+
+
+_ACTIVE = "active"           # of executor.state.Session
 
 
 class Statement(NamedTuple):
@@ -156,8 +160,9 @@ class Projection:
             yield Statement(_CLEARED, (cycle.now.ms, latch.name, latch.since_ms))
 
     def _look_at_book(self, cycle: Cycle) -> None:
+        """Only while we trade there: what is left in a book after its close, or after our own orders have gone, is no price."""
         book, live = cycle.view.book, self._live
-        if book is None or live is None or book.condition_id != live.condition_id:
+        if cycle.session != _ACTIVE or book is None or live is None or book.condition_id != live.condition_id:
             return
         bid, ask = book.yes.bid_bp, book.yes.ask_bp
         if bid is not None and ask is not None:
@@ -183,6 +188,8 @@ def _words(letter: Letter) -> Iterator[tuple[str, str]]:
             yield from ((one.order_id, _said("place", one.outcome, one.detail)) for one in letter.answers)
         case CancelResult():
             yield from ((one.order_id, _said("cancel", one.outcome, one.detail)) for one in letter.answers)
+        case CancelMarketResult():
+            yield from ((order_id, "cancelled with its market") for order_id in letter.cancelled)
         case Fill():
             yield letter.order_id, f"trade {letter.trade_id}"
         case OrderRead(order=None):

@@ -1,6 +1,6 @@
 """What a trade costs and earns beside its price, by the market's own fee data. Pure integers; immutable, part of `Market`.
 
-Source: Gamma `feeSchedule`, `rewardsMinSize`, `rewardsMaxSpread`; the CLOB calls the same `fd` and `r` (docs/strategy-costs.md).
+Source: Gamma `feeSchedule`, `rewardsMinSize`, `rewardsMaxSpread`; the CLOB calls the same `fd` and `r` (docs/strategies.md).
 """
 
 from __future__ import annotations

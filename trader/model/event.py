@@ -94,6 +94,7 @@ class Outcome(StrEnum):
     INSUFFICIENT_BALANCE = "insufficient_balance"
     RATE_LIMITED = "rate_limited"
     WOULD_CROSS = "would_cross"                  # post-only refused: replan, not an error
+    NO_MATCH = "no_match"                        # an order that only takes found nothing at its price
     DUPLICATE = "duplicate"                      # the venue has this very order: ask by id
     INVALID = "invalid"
     MARKET_CLOSED = "market_closed"

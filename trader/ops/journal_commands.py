@@ -1,4 +1,4 @@
-"""`trader fills`, `orders`, `pnl` and `journal verify`: arguments (`journal/arguments.py`) in, text out.
+"""`trader fills`, `orders`, `pnl` and `journal verify`: arguments (`arguments.py`) in, text out.
 
 Runs on the command line's thread, in any process; `cli.py` prints the text.
 """
@@ -19,7 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from trader.errors import JournalError
+from trader.errors import ConfigError, JournalError
 from trader.journal import reader, report
 from trader.journal.folder import journal_files, journal_root
 from trader.journal.report import Row, Wanted, utc_text
@@ -40,11 +40,11 @@ _PLAY_MONEY = "embedded"
 
 
 def run(arguments: argparse.Namespace, now_ms: int, width: int) -> str:
-    """The text to print, `width` characters wide at most if it is a table. Raises JournalError."""
+    """The text to print, `width` characters wide at most if it is a table. Raises JournalError and ConfigError."""
     files = files_at(Path(arguments.source) if arguments.source else journal_root(JournalSettings()))
-    if arguments.journal == "verify":
-        return _verified(files, arguments.run)
-    make, columns = _REPORTS[arguments.journal]
+    if arguments.command == "journal":
+        return _verified(files, arguments.run_id)
+    make, columns = _REPORTS[arguments.command]
     rows = make(files, Wanted(_since_ms(arguments.since, now_ms), arguments.market, arguments.limit or None))
     if arguments.json:
         return json.dumps(rows, indent=2)
@@ -63,7 +63,7 @@ def files_at(path: Path) -> list[Path]:
     wallets = [found for folder in path.glob("*/") if (found := journal_files(folder))]
     if not wallets:
         raise JournalError(f"there is no journal in {path}.",
-                           remedy="Name a file or folder with --journal; journal.dir of the configuration says where they are.")
+                           remedy="Name a file or a folder; journal.dir of the configuration says where they are.")
     return files_at(max(wallets, key=_written_ns)[-1].parent)
 
 
@@ -95,8 +95,8 @@ def _since_ms(text: str, now_ms: int) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise JournalError(f"--since was {text!r}, must be a span (90s, 30m, 2h, 3d) or a date.",
-                           remedy="Write it as in --since 2h or --since 2026-11-21T10:00.") from None
+        raise ConfigError(f"--since was {text!r}, must be a span (90s, 30m, 2h, 3d) or a time.",
+                          remedy="Write it as in --since 2h or --since 2026-11-21T10:00.") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
@@ -110,8 +110,10 @@ def _as_csv(rows: list[Row]) -> str:
 
 def _as_table(rows: list[Row], columns: Sequence[str], source: str, width: int) -> str:
     adds_up = "pnl" in columns and len(rows) > 0
-    total = {name: sum(row[name] or 0 for row in rows) for name in _ADDED_UP} if adds_up else {}
-    table = Table(box=box.SIMPLE_HEAD, caption=f"{len(rows)} from {source}", caption_justify="left", show_footer=adds_up, pad_edge=False)
+    total: dict[str, Any] = {name: sum(row[name] or 0 for row in rows) for name in _ADDED_UP} if adds_up else {}
+    total[columns[0]] = "total"
+    table = Table(box=box.SIMPLE if adds_up else box.SIMPLE_HEAD, show_footer=adds_up, pad_edge=False,
+                  caption=f"{len(rows)} from {source}", caption_justify="left")
     for name in columns:
         numeric = any(isinstance(row[name], (int, float)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", footer=_cell(total.get(name), name) if adds_up else "",
@@ -120,7 +122,7 @@ def _as_table(rows: list[Row], columns: Sequence[str], source: str, width: int) 
         table.add_row(*(_cell(row[name], name) for name in columns))
     text = io.StringIO()
     Console(file=text, width=width, color_system=None, markup=False, highlight=False, emoji=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines() if line.strip())
 
 
 def _cell(value: Any, name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import logging
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -34,7 +35,7 @@ _FAILURES = (OSError, zstandard.ZstdError)
 
 
 class RecordRole:
-    """`tape(conn)` is what that connection's feed writes to; ask for all of them before the role starts."""
+    """`tape(conn)` is what that connection's feed writes to. The fleet's connections come and go: `release` ends one's files."""
 
     name = "record"
 
@@ -45,6 +46,8 @@ class RecordRole:
         self._hide = tuple(secret.reveal().encode() for secret in hide if secret)
         self._tapes: dict[str, FrameTape] = {}
         self._archives: dict[str, Archive] = {}
+        self._released: deque[str] = deque()
+        self._released_counts = Counter[str]()       # of tapes that are gone
         self._gaps: dict[str, int] = {}          # frames whose absence is written in the file
         self._wall_ns: dict[str, int] = {}       # wall minus monotonic, fixed for a file so that its times never run backwards
         self.posture = Posture(clock)
@@ -54,13 +57,19 @@ class RecordRole:
         self.ended_by = ""                       # why the recording ended before the run
 
     def tape(self, conn: str) -> FrameTape:
-        self._tapes[conn] = FrameTape()
         self._archives[conn] = self._open_archive(self._folder, conn)
         self._gaps[conn] = 0
-        return self._tapes[conn]
+        tape = self._tapes[conn] = FrameTape()       # last: from now on the role reads it
+        if self.ended_by:
+            tape.close()
+        return tape
+
+    def release(self, conn: str) -> None:
+        """Any thread: nobody writes to that tape any more. What is on it is written first."""
+        self._released.append(conn)
 
     def on_start(self) -> None:
-        log.info("record: every frame of %s goes to %s", ", ".join(self._tapes), self._folder)
+        log.info("record: every frame of %s goes to %s", ", ".join(self._tapes) or "every connection", self._folder)
 
     def do_work(self) -> None:
         self._parked.wait(self._park_s)
@@ -76,8 +85,9 @@ class RecordRole:
     def stats(self) -> dict[str, Any]:
         """Any thread: plain integers, each written by one thread only."""
         return {
-            "folder": str(self._folder), "files": sum(archive.files for archive in self._archives.values()), "written": self.written,
-            "dropped": {conn: tape.dropped for conn, tape in self._tapes.items()}, "ended_by": self.ended_by,
+            "folder": str(self._folder),
+            "files": self._released_counts["files"] + sum(archive.files for archive in tuple(self._archives.values())),
+            "written": self.written, "dropped": {conn: tape.dropped for conn, tape in tuple(self._tapes.items())}, "ended_by": self.ended_by,
         }
 
     def _guarded_write(self, *, is_last: bool) -> None:
@@ -89,15 +99,25 @@ class RecordRole:
             self._give_up(str(why))
 
     def _write(self, *, is_last: bool) -> None:
-        for conn, tape in self._tapes.items():
+        released = [self._released.popleft() for _ in range(len(self._released))]
+        for conn, tape in tuple(self._tapes.items()):
             batches = tape.take()
             while chunk := tuple(islice(batches, CHUNK)):
                 self._write_chunk(conn, chunk)
+        for conn in released:
+            self._forget(conn)
         now_ns = self._clock.monotonic_ns()
         if is_last or now_ns - self._flushed_ns >= FLUSH_NS:
             self._flushed_ns = now_ns
-            for archive in self._archives.values():
+            for archive in tuple(self._archives.values()):
                 archive.close() if is_last else archive.flush()
+
+    def _forget(self, conn: str) -> None:
+        tape, archive = self._tapes.pop(conn), self._archives.pop(conn)
+        archive.close()
+        self._released_counts.update(files=archive.files, dropped=tape.dropped)
+        self._wall_ns.pop(conn, None)
+        del self._gaps[conn]
 
     def _write_chunk(self, conn: str, chunk: Sequence[Batch]) -> None:
         archive, wall_ms = self._archives[conn], self._clock.wall_ms()
@@ -118,7 +138,7 @@ class RecordRole:
             yield _line({"t_ns": t_ns, "conn": conn, **_frame(payload)})
 
     def _say_dropped(self, now_ns: int) -> None:
-        dropped = sum(tape.dropped for tape in self._tapes.values())
+        dropped = self._released_counts["dropped"] + sum(tape.dropped for tape in tuple(self._tapes.values()))
         if self.ended_by or dropped == self._said or (self._said and now_ns - self._said_ns < SAY_NS):
             return
         self._said, self._said_ns = dropped, now_ns
@@ -130,9 +150,9 @@ class RecordRole:
         self.ended_by = why
         log.error("record: the recording in %s ended after %d frames: %s. Trading goes on without it. Make room or name another "
                   "folder, and start again with --record when it suits you.", self._folder, self.written, why)
-        for tape in self._tapes.values():
+        for tape in tuple(self._tapes.values()):
             tape.close()
-        for archive in self._archives.values():
+        for archive in tuple(self._archives.values()):
             try:
                 archive.close()
             except _FAILURES:

@@ -27,7 +27,9 @@ mode: live
 polymarket: {{clob_url: {rest}, gamma_url: {gamma}, ws_url: {ws}, private_key: "{key}"}}
 binance: {{ws_url: {binance}}}
 strategy: {{volatility_prior_bp: 8.5}}
+executor: {{daily_loss_usd: 1000000}}
 ops: {{control_dir: {folder}}}
+journal: {{dir: {folder}/journal}}
 """
 
 
@@ -61,7 +63,8 @@ class DeskProcess:
                         return index
                 left_s = (end_ns - self._clock.monotonic_ns()) / 1e9
                 if left_s <= 0 or self._silent or not self._news.wait(left_s):
-                    raise AssertionError(f"{text!r} was not said {'before it ended' if self._silent else f'within {timeout_s} s'}:\n{self.log}")
+                    when = "before it ended" if self._silent else f"within {timeout_s} s"
+                    raise AssertionError(f"{text!r} was not said {when}:\n{self.log}")
 
     def status(self) -> dict[str, Any]:
         """`trader status`: everything it says of itself now."""

@@ -79,10 +79,12 @@ def test_a_target_at_or_beyond_the_range_quotes_only_what_lies_within(make, fair
     assert all(500 <= price_bp <= 9500 for side in Side for price_bp, _ in made[side])
 
 
-def test_what_rests_stays_while_less_than_an_order_is_missing(make):
+def test_what_rests_stays_while_it_is_off_by_less_than_an_order(make):
     wanted = quoted(make.view(inventory=holding(make, cash=200)))[Side.BUY][0]
     partly = holding(make, cash=200, working=(make.order(Side.BUY, wanted[0], int(wanted[1]) - 2),))
     assert quoted(make.view(inventory=partly))[Side.BUY][0] == (wanted[0], int(wanted[1]) - 2)
+    more = holding(make, cash=200, working=(make.order(Side.BUY, wanted[0], int(wanted[1]) + 4),))
+    assert quoted(make.view(inventory=more))[Side.BUY][0] == (wanted[0], int(wanted[1]) + 4)
     hardly = holding(make, cash=200, working=(make.order(Side.BUY, wanted[0], 6),))
     assert quoted(make.view(inventory=hardly))[Side.BUY][0] == wanted
 

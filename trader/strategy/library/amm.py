@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from trader.errors import ConfigError
 from trader.model.intent import Mode, Quote, StrategyView
-from trader.model.order import OrderState, Side
+from trader.model.order import Side
 from trader.model.setting import setting
-from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, ceil_to_tick, complement_bp, floor_to_tick
+from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, ceil_to_tick, floor_to_tick
+from trader.strategy.levels import Resting, in_place, resting
 from trader.strategy.rules import QuotingRules
 from trader.strategy.settings import StrategySettings
 from trader.strategy.target import SOURCES, aim
@@ -86,11 +87,10 @@ class Amm:
         if mode is Mode.STOP or aimed.fair_bp is None:
             return Mode.STOP, (), reason
         bids, asks = self._sizes(aimed, aimed.fair_bp)
-        resting = _resting(view)
-        return mode, (
-            *(quote for price_bp in sorted(bids, reverse=True) for quote in _compared(Side.BUY, price_bp, bids[price_bp], resting, view)),
-            *(quote for price_bp in sorted(asks) for quote in _compared(Side.SELL, price_bp, asks[price_bp], resting, view)),
-        ), reason
+        rests = resting(view.inventory.working, view.market.yes_token)
+        bid_quotes = _compared(Side.BUY, sorted(bids.items(), reverse=True), rests, view)
+        ask_quotes = _compared(Side.SELL, sorted(asks.items()), rests, view)
+        return mode, (*in_place(bid_quotes, Side.BUY, rests), *in_place(ask_quotes, Side.SELL, rests)), reason
 
     def _sizes(self, view: StrategyView, target_bp: int) -> tuple[Counter[int], Counter[int]]:
         """Size by price of all bids and of all asks, in YES terms."""
@@ -163,21 +163,18 @@ def _cents_down(dollars: float) -> float:
     return math.floor(dollars * 100 + 1e-6) / 100
 
 
-def _resting(view: StrategyView) -> Counter[tuple[Side, int]]:
-    resting: Counter[tuple[Side, int]] = Counter()
-    for order in view.inventory.working:
-        if order.state is not OrderState.PENDING_CANCEL:
-            yes_bp = order.price_bp if order.token_id == view.market.yes_token else complement_bp(order.price_bp)
-            resting[order.slot.side, yes_bp] += order.remaining_micro
-    return resting
-
-
-def _compared(side: Side, price_bp: int, wanted_micro: int, resting: Counter[tuple[Side, int]], view: StrategyView) -> list[Quote]:
-    """What rests stays as it is while less than an order's minimum is missing. What is too small for an order is left out."""
-    open_micro, minimum_micro = resting[side, price_bp], view.market.min_size_micro
-    size_micro = open_micro if 0 <= wanted_micro - open_micro < minimum_micro and open_micro else wanted_micro
-    if size_micro < minimum_micro and size_micro != open_micro:
-        return []
-    crosses = view.book.yes.ask_bp if side is Side.BUY else view.book.yes.bid_bp
-    would_take = crosses is not None and (price_bp >= crosses if side is Side.BUY else price_bp <= crosses) and not open_micro
-    return [] if would_take or size_micro == 0 else [Quote(side, PriceBp(price_bp), SizeMicro(size_micro))]
+def _compared(side: Side, ladder: list[tuple[int, int]], rests: list[Resting], view: StrategyView) -> list[Quote]:
+    """What rests stays as it is while it is off by less than the least order; what is too small for an order is left out."""
+    open_micro: Counter[int] = Counter()
+    for order in rests:
+        if order.side is side:
+            open_micro[order.price_bp] += order.size_micro
+    least_micro, top = view.market.min_size_micro, view.book.yes
+    quotes = []
+    for price_bp, wanted_micro in ladder:
+        stays = open_micro[price_bp] and abs(wanted_micro - open_micro[price_bp]) < least_micro
+        would_take = not open_micro[price_bp] and (
+            top.ask_bp is not None and price_bp >= top.ask_bp if side is Side.BUY else top.bid_bp is not None and price_bp <= top.bid_bp)
+        if stays or (wanted_micro >= least_micro and not would_take):
+            quotes.append(Quote(side, PriceBp(price_bp), SizeMicro(open_micro[price_bp] if stays else wanted_micro)))
+    return quotes

@@ -7,15 +7,16 @@ it fits. Orders outside every band are cancelled. Semantics, names and what diff
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from trader.errors import ConfigError
 from trader.model.intent import Mode, Quote, StrategyView
-from trader.model.order import OrderState, Side, WorkingOrder
+from trader.model.order import Side
 from trader.model.setting import setting
-from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, complement_bp, floor_to_tick
+from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, floor_to_tick
+from trader.strategy.levels import Resting, in_place, resting
 from trader.strategy.rules import QuotingRules
 from trader.strategy.settings import StrategySettings
 from trader.strategy.target import SOURCES, aim
@@ -80,10 +81,9 @@ class _BandBp(NamedTuple):
         return target_bp - self.max_bp < price_bp <= target_bp - self.min_bp
 
 
-class _Resting(NamedTuple):
-    """What is open at one level of one side. `price_bp` is what its buyer pays: an ask for YES is a bid for NO."""
+class _Open(NamedTuple):
+    """An open order, at what its buyer pays: an ask for YES is a bid for NO."""
 
-    level: int
     price_bp: int
     size_micro: int
 
@@ -103,27 +103,28 @@ class Bands:
         target_bp, touch = aimed.fair_bp, touch_of_others(view.book.yes, view.inventory.working)
         yes_limit_bp = BP_PER_DOLLAR if touch.ask_bp is None else touch.ask_bp
         no_limit_bp = BP_PER_DOLLAR if touch.bid_bp is None else BP_PER_DOLLAR - touch.bid_bp
-        resting = tuple(_open_orders(view.inventory.working, view.market.yes_token))
-        return mode, (*self._side(Side.BUY, target_bp, yes_limit_bp, resting, view),
-                      *self._side(Side.SELL, BP_PER_DOLLAR - target_bp, no_limit_bp, resting, view)), reason
+        rests = resting(view.inventory.working, view.market.yes_token)
+        bids = self._side(Side.BUY, target_bp, yes_limit_bp, rests, view)
+        asks = self._side(Side.SELL, BP_PER_DOLLAR - target_bp, no_limit_bp, rests, view)
+        return mode, (*in_place(bids, Side.BUY, rests), *in_place(asks, Side.SELL, rests)), reason
 
-    def _side(self, side: Side, target_bp: int, limit_bp: int, resting: tuple[tuple[Side, _Resting], ...],
-              view: StrategyView) -> list[Quote]:
+    def _side(self, side: Side, target_bp: int, limit_bp: int, rests: list[Resting], view: StrategyView) -> list[Quote]:
         """All in the prices of the token that this side buys. `limit_bp`: where it would take instead of rest."""
         tick_bp = view.book.yes.tick_bp
         bands = [band for band in self._bands if target_bp - band.min_bp > 0]
-        kept: list[_Resting] = []
-        new: list[tuple[int, int]] = []
+        orders = [_Open(_mirrored(side, order.price_bp), order.size_micro) for order in rests if order.side is side]
+        kept: list[_Open] = []
+        new: list[_Open] = []
         for number, band in enumerate(bands):
-            inside = [order for where, order in resting if where is side and band.holds(order.price_bp, target_bp)]
+            inside = [order for order in orders if band.holds(order.price_bp, target_bp)]
             inside = _within_amount(inside, band.max_micro, target_bp, first=number == 0, last=number == len(bands) - 1)
             kept += inside
             open_micro = sum(order.size_micro for order in inside)
             price_bp = max(tick_bp, floor_to_tick(target_bp - band.avg_bp, tick_bp))
             missing_micro = band.avg_micro - open_micro if open_micro < band.min_micro else 0
             if missing_micro >= view.market.min_size_micro and price_bp < limit_bp:
-                new.append((price_bp, missing_micro))
-        return [_quote(side, price_bp, size_micro) for price_bp, size_micro in _arranged(kept, new)]
+                new.append(_Open(price_bp, missing_micro))
+        return [Quote(side, _mirrored(side, order.price_bp), SizeMicro(order.size_micro)) for order in (*kept, *new)]
 
 
 def _in_integers(band: Band) -> _BandBp:
@@ -132,18 +133,7 @@ def _in_integers(band: Band) -> _BandBp:
     return _BandBp(*margins, *amounts)
 
 
-def _open_orders(working: Iterable[WorkingOrder], yes_token: str) -> Iterable[tuple[Side, _Resting]]:
-    """One entry a side, level and price: a quote may rest as two orders, one for each token. What is being cancelled is gone."""
-    found: dict[tuple[Side, int, int], int] = {}
-    for order in working:
-        if order.state is not OrderState.PENDING_CANCEL:
-            yes_bp = order.price_bp if order.token_id == yes_token else complement_bp(order.price_bp)
-            key = order.slot.side, order.slot.level, yes_bp if order.slot.side is Side.BUY else BP_PER_DOLLAR - yes_bp
-            found[key] = found.get(key, 0) + order.remaining_micro
-    return ((side, _Resting(level, price_bp, size_micro)) for (side, level, price_bp), size_micro in found.items())
-
-
-def _within_amount(orders: list[_Resting], max_micro: int, target_bp: int, *, first: bool, last: bool) -> list[_Resting]:
+def _within_amount(orders: list[_Open], max_micro: int, target_bp: int, *, first: bool, last: bool) -> list[_Open]:
     """Without those that are too much: nearest to the target first in the first band, furthest first in the last, else largest."""
     if first:
         order_of_leaving = sorted(orders, key=lambda order: target_bp - order.price_bp)
@@ -157,17 +147,6 @@ def _within_amount(orders: list[_Resting], max_micro: int, target_bp: int, *, fi
     return order_of_leaving
 
 
-def _arranged(kept: list[_Resting], new: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """(price, size) by level: the executor knows an order by its level, so one that stays must keep its own."""
-    by_level: dict[int, list[tuple[int, int]]] = {}
-    for order in kept:
-        by_level.setdefault(order.level, []).append((order.price_bp, order.size_micro))
-    arranged: list[tuple[int, int]] = []
-    for level in range(max(by_level, default=-1) + 1):
-        arranged += by_level.get(level) or new[:1]
-        new = new if level in by_level else new[1:]
-    return arranged + new
-
-
-def _quote(side: Side, price_bp: int, size_micro: int) -> Quote:
-    return Quote(side, PriceBp(price_bp if side is Side.BUY else BP_PER_DOLLAR - price_bp), SizeMicro(size_micro))
+def _mirrored(side: Side, price_bp: int) -> PriceBp:
+    """Between YES terms and what the side's buyer pays; the same both ways."""
+    return PriceBp(price_bp if side is Side.BUY else BP_PER_DOLLAR - price_bp)

@@ -11,6 +11,7 @@ from trader.model.intent import Mode, Quote, StrategyView
 from trader.model.order import Side
 from trader.model.setting import setting
 from trader.model.units import BP_PER_CENT
+from trader.strategy.levels import in_place, resting
 from trader.strategy.resting import ask_price, bid_price
 from trader.strategy.rules import QuotingRules
 from trader.strategy.settings import StrategySettings
@@ -44,7 +45,9 @@ class TwoSided:
         size_micro = self._rules.size_micro(view)
         bids = {bid_price(centre_bp - half_bp - step_bp, touch, tick_bp) for step_bp in self._steps_bp}
         asks = {ask_price(centre_bp + half_bp + step_bp, touch, tick_bp) for step_bp in self._steps_bp}
-        return mode, (
-            *(Quote(Side.BUY, price_bp, size_micro) for price_bp in sorted((b for b in bids if b is not None), reverse=True)),
-            *(Quote(Side.SELL, price_bp, size_micro) for price_bp in sorted(a for a in asks if a is not None)),
-        ), reason
+        bid_quotes = [Quote(Side.BUY, price_bp, size_micro) for price_bp in sorted((b for b in bids if b is not None), reverse=True)]
+        ask_quotes = [Quote(Side.SELL, price_bp, size_micro) for price_bp in sorted(a for a in asks if a is not None)]
+        if len(self._steps_bp) > 1:
+            rests = resting(view.inventory.working, view.market.yes_token)
+            bid_quotes, ask_quotes = in_place(bid_quotes, Side.BUY, rests), in_place(ask_quotes, Side.SELL, rests)
+        return mode, (*bid_quotes, *ask_quotes), reason

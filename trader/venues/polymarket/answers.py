@@ -31,6 +31,7 @@ _FINAL = frozenset({NOT_SENT, LOST, 401, 403, 425, 429})         # the status sa
 _MODES = ("post-only mode", "cancel-only", "currently disabled")         # the texts of 503
 _BY_TEXT = (
     ("order crosses book", Outcome.WOULD_CROSS),
+    ("no orders found to match", Outcome.NO_MATCH),
     ("not enough balance", Outcome.INSUFFICIENT_BALANCE),        # "… / allowance" too: it is told only by the detail
     ("duplicated", Outcome.DUPLICATE),
     ("not found or already cancel", Outcome.NOT_FOUND),

@@ -1,0 +1,138 @@
+"""Sends pre-rendered market frames over a WebSocket, faster than the exchange makes them: the load of a feed's benchmark.
+
+    python tools/bench/frame_sender.py --rate 40000 --seconds 5 [--port N] [--markets 1] [--levels 20] [--tls CERT KEY]
+
+A process of its own. It prints one JSON line with its URL and asset ids, waits for one client to connect and subscribe to
+the market channel (or to anything else: it sends what it has), sends an initial dump and then `price_change` frames at the rate, and prints what
+was sent. Frames come from the exchange's own stream code, so that sizes, hashes and best prices are right; the last one of each
+cycle leads back to the first book, so that a cycle can be repeated for ever without a fault. Only their timestamps repeat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+from trader.exchange.events import BookChanged, LevelChange, MarketListed
+from trader.exchange.orders import MarketSpec, Side
+from trader.exchange.stream_market import MarketStream, MarketSubscribe
+from trader.model.units import MICRO
+
+CYCLE = 2_000               # changes of each market before the book is the first one again
+LATE_S = 0.001              # a batch is what became due since the last one, at least this long ago
+
+
+class Collector:
+    """Stands where a client would, and keeps its frames."""
+
+    def __init__(self) -> None:
+        self.frames: list[str] = []
+
+    def offer(self, frame: str) -> None:
+        self.frames.append(frame)
+
+
+def rendered(markets: int, levels: int) -> tuple[list[str], list[bytes], list[bytes]]:
+    """(asset ids, frames of the initial dump, frames of one cycle), ready for the socket."""
+    specs = [MarketSpec(f"0x{number:064x}", (str(10**76 + 2 * number), str(10**76 + 2 * number + 1)), "v1") for number in range(markets)]
+    stream, client = MarketStream(), Collector()
+    for spec in specs:
+        stream.market_listed(MarketListed(spec, f"market-{spec.condition_id[-4:]}", "?", 0))
+        for level in range(levels):
+            for side, yes_bp in ((Side.BUY, 4_900 - 100 * level), (Side.SELL, 5_100 + 100 * level)):
+                stream.book_changed(BookChanged(spec, (LevelChange(side, yes_bp, 100 * MICRO),), (), 0))
+    assets = [token for spec in specs for token in spec.token_ids]
+    for begin in range(0, len(assets), 100):
+        stream.subscribe(MarketSubscribe(client, tuple(assets[begin:begin + 100])))      # type: ignore[arg-type]
+    dump, client.frames = client.frames, []
+    for change, side, yes_bp, size in cycle(levels):
+        for spec in specs:
+            stream.book_changed(BookChanged(spec, (LevelChange(side, yes_bp, size * MICRO),), (), 1_795_000_000_000 + change))
+    return assets, [on_wire(frame) for frame in dump], [on_wire(frame) for frame in client.frames]
+
+
+def cycle(levels: int) -> Iterator[tuple[int, Side, int, int]]:
+    """(number, side, price, size); the second half undoes the first."""
+    for change in range(CYCLE):
+        step = change % (CYCLE // 2)
+        side, level = (Side.BUY, Side.SELL)[step % 2], step // 2 % levels
+        yes_bp = 4_900 - 100 * level if side is Side.BUY else 5_100 + 100 * level
+        yield change, side, yes_bp, 100 + step % 97 + 1 if change < CYCLE // 2 else 100
+
+
+def on_wire(frame: str) -> bytes:
+    return Frame(Opcode.TEXT, frame.encode()).serialize(mask=False)
+
+
+def accepted(listener: socket.socket, tls: ssl.SSLContext | None) -> socket.socket:
+    """One client after its handshake and its first message."""
+    connection, _ = listener.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if tls:
+        connection = tls.wrap_socket(connection, server_side=True)
+    protocol = ServerProtocol()
+    while not any(isinstance(event, Frame) for event in pump(protocol, connection)):
+        pass
+    return connection
+
+
+def pump(protocol: ServerProtocol, connection: socket.socket) -> list[object]:
+    protocol.receive_data(connection.recv(65_536))
+    events = protocol.events_received()
+    for event in events:
+        if not isinstance(event, Frame):
+            protocol.send_response(protocol.accept(event))
+    for data in protocol.data_to_send():
+        connection.sendall(data)
+    return events
+
+
+def send(connection: socket.socket, frames: list[bytes], rate: float, seconds: float) -> dict[str, float]:
+    """At absolute times, so that a late batch is followed by a larger one. Ends early when the client goes."""
+    began_s, sent = time.monotonic(), 0
+    try:
+        while (passed_s := time.monotonic() - began_s) < seconds:
+            due = int(rate * passed_s)
+            if due > sent:
+                connection.sendall(b"".join(frames[number % len(frames)] for number in range(sent, due)))
+                sent = due
+            time.sleep(LATE_S)
+    except OSError:
+        pass
+    took_s = time.monotonic() - began_s
+    return {"sent": sent, "seconds": round(took_s, 3), "frames_per_s": round(sent / took_s)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=10_000.0, help="frames a second")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--markets", type=int, default=1)
+    parser.add_argument("--levels", type=int, default=20, help="a side; at most 48")
+    parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve WSS with this certificate")
+    arguments = parser.parse_args()
+    tls = None
+    if arguments.tls:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*arguments.tls)
+    assets, dump, frames = rendered(arguments.markets, min(arguments.levels, 48))
+    with socket.create_server(("127.0.0.1", arguments.port)) as listener:
+        url = f"{'wss' if tls else 'ws'}://127.0.0.1:{listener.getsockname()[1]}"
+        print(json.dumps({"event": "ready", "ws_url": url, "assets_ids": assets}), flush=True)
+        with accepted(listener, tls) as connection:
+            connection.sendall(b"".join(dump))
+            json.dump({"event": "done", "asked_per_s": arguments.rate, **send(connection, frames, arguments.rate, arguments.seconds)}, sys.stdout)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The fleet as a process: `python -m trader.fleet`, started by `FleetChild`. Speaks JSON lines over stdin and stdout.
+
+    in    the plan (settings and addresses), then requests: {"ask": "stats" | "book" | "threads" | "recycle", …}
+    out   {"event": "ready"} or {"event": "failed"}, then one answer a request, and the actions of the workers' handlers
+
+It ends in order when stdin ends, which is also what happens when the parent dies, and on SIGTERM. SIGINT is the parent's business.
+Threads: main reads requests; `fl-stdout` writes, so that a parent that does not read holds up nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+import orjson
+
+from trader.errors import RoleFailed, TraderError, WireError
+from trader.feeds.settings import FeedSettings
+from trader.fleet.fleet import Fleet
+from trader.fleet.settings import FleetSettings
+from trader.runtime.role import name_native_thread
+from trader.venues.polymarket.catalogue import GammaCatalogue
+from trader.venues.polymarket.pool_stream import PolymarketPoolStream
+
+log = logging.getLogger(__name__)
+
+MOST_UNSENT = 10_000         # lines that a parent has not read; then actions are dropped, and counted
+WRITTEN_WITHIN_S = 2.0
+
+
+class Speaker:
+    """Lines to the parent, in order. Any thread."""
+
+    def __init__(self, fileno: int) -> None:
+        self._fileno = fileno
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name="fl-stdout", daemon=True)
+        self.dropped = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def say(self, row: dict[str, Any]) -> None:
+        self._lines.put(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+    def say_action(self, action: dict[str, Any]) -> None:
+        if self._lines.qsize() >= MOST_UNSENT:
+            self.dropped += 1
+        else:
+            self.say({"event": "action", "action": action})
+
+    def close(self) -> None:
+        self._lines.put(None)
+        self._thread.join(WRITTEN_WITHIN_S)
+
+    def _run(self) -> None:
+        name_native_thread("fl-stdout")
+        while (line := self._lines.get()) is not None:
+            try:
+                while line:
+                    line = line[os.write(self._fileno, line):]
+            except OSError:              # the parent is gone: stdin ends too, and main sees it there
+                return
+
+
+def serve(fleet: Fleet, speaker: Speaker, lines: Any) -> None:
+    """Body of main: one request a line, until there are no more."""
+    for line in lines:
+        try:
+            request = orjson.loads(line)
+            speaker.say({"event": "answer", "id": request.get("id"), "answer": _answer(fleet, request)})
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as why:
+            log.error("the fleet cannot read the request %r: %s", line[:200], why)
+
+
+def _answer(fleet: Fleet, request: dict[str, Any]) -> Any:
+    match request["ask"]:
+        case "stats":
+            return fleet.stats()
+        case "book":
+            return fleet.book(request["token"])
+        case "threads":
+            return fleet.threads_text()
+        case "recycle":
+            fleet.recycle(request.get("connection"))
+            return True
+        case unknown:
+            raise KeyError(f"unknown request {unknown!r}")
+
+
+def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-8s %(threadName)-15s %(message)s")
+    name_native_thread("fleet")
+    speaker = Speaker(sys.stdout.fileno())
+    speaker.start()
+    try:
+        return _run(speaker, sys.stdin.buffer)
+    except TraderError as failed:
+        speaker.say({"event": "failed", "problem": failed.problem, "remedy": failed.remedy, "exit_code": failed.exit_code})
+        return failed.exit_code
+    finally:
+        speaker.close()
+
+
+def _run(speaker: Speaker, lines: Any) -> int:
+    plan = _plan(lines.readline())
+    logging.getLogger("trader").setLevel(plan["log_level"])
+    sys.setswitchinterval(plan["switch_interval_us"] / 1e6)
+    fleet = Fleet(FleetSettings(**plan["fleet"]), FeedSettings(**plan["feeds"]), PolymarketPoolStream(plan["ws_url"]),
+                  GammaCatalogue(plan["gamma_url"]), on_action=speaker.say_action, on_failure=_end_the_wait)
+    fleet.start()
+    speaker.say({"event": "ready", "pid": os.getpid()})
+    try:
+        serve(fleet, speaker, lines)
+    except _Terminated:
+        log.info("fleet: SIGTERM")
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)        # once is enough; the stop has deadlines
+        fleet.stop()
+    return 0
+
+
+def _plan(line: bytes) -> dict[str, Any]:
+    try:
+        plan = orjson.loads(line)
+        return dict(plan)
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        raise WireError("the fleet was started without a plan.", remedy="Start it with `trader run`, not by hand.") from None
+
+
+class _Terminated(Exception):
+    """Ends the read of main; a signal handler can do no more than raise."""
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _end_the_wait(failure: TraderError) -> None:
+    """A role failed: main is parked in a read, which only a signal ends."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    except _Terminated:                  # before there was anything to stop
+        code = RoleFailed.exit_code
+    sys.exit(code)
