@@ -210,6 +210,51 @@ def test_a_value_with_a_problem_of_its_own_is_not_compared(load: Load) -> None:
     assert len(problems(load, "strategy: {base_size: 600}\nexecutor: {max_position: x}")) == 1
 
 
+# --- the strategy -----------------------------------------------------------------------------------------------------
+
+BANDS = "{minMargin: 0.01, avgMargin: 0.01, maxMargin: 0.02, minAmount: 10, avgAmount: 20, maxAmount: 30}"
+
+
+@pytest.mark.parametrize("text", ["strategy: {websocket_debounce_ms: 50}", "strategy: {debounce_ms: 50}"])
+def test_the_debounce_time_has_two_names(load: Load, text: str) -> None:
+    assert load(text).strategy.debounce_ms == 50
+    assert load("", overrides=("strategy.websocket_debounce_ms=50",)).strategy.debounce_ms == 50
+
+
+@pytest.mark.parametrize(("first", "second"), [("debounce_ms", "websocket_debounce_ms"), ("websocket_debounce_ms", "debounce_ms")])
+def test_both_names_of_one_key_are_a_contradiction(load: Load, first: str, second: str) -> None:
+    said = f"strategy.{second} (line 3): is another name of a key that was given on line 2. Remove one."
+    assert problems(load, f"strategy:\n  {first}: 50\n  {second}: 50\n") == [said]
+
+
+def test_parameters_of_a_strategy_stand_below_params(load: Load) -> None:
+    loaded = load(f"strategy:\n  name: bands\n  params:\n    bands:\n    - {BANDS}\n")
+    assert loaded.strategy.params.startswith('{"bands":[{"minMargin":0.01,')
+
+
+def test_parameters_may_come_from_a_json_file_beside_the_configuration(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "amm.json").write_text('{"p_min": 0.05, "p_max": 0.95, "spread": 0.01, "delta": 0.01, "depth": 0.1}')
+    assert '"depth":0.1' in load("strategy: {name: amm, params_file: amm.json}").strategy.params
+
+
+def test_a_strategy_of_ones_own_may_be_all_that_the_section_says(load: Load) -> None:
+    [said] = problems(load, "strategy: no_such_module:Mine")
+    assert said.startswith("strategy.name (line 1): no_such_module cannot be imported")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("strategy: {name: bandss}", "strategy.name (line 1): was 'bandss', must be one of two_sided"),
+    ("strategy: {params: {levls: 2}}", "strategy.params (line 1): strategy.params.levls: unknown key; did you mean 'levels'?"),
+    ("strategy: {params: [1]}", "strategy.params (line 1): was a list, must be `key: value` lines, indented."),
+    ("strategy: {name: bands}", "strategy.params (default): strategy.params.bands: is missing."),
+    ("strategy: {name: bands, params_file: absent.json}", "strategy.params_file (line 1): "),
+    ("strategy: {params: {levels: 2}, params_file: a.json}", "strategy.params_file (line 1): there is strategy.params too"),
+])
+def test_what_is_wrong_with_a_strategy_is_told_when_the_file_is_read(load: Load, text: str, said: str) -> None:
+    [problem] = problems(load, text)
+    assert problem.startswith(said)
+
+
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 

@@ -8,10 +8,11 @@ with the true probability that the simulation knows:
 
     spread      true probability at the fill − price paid           (of a sale: the other way round)
     adverse     true probability a second later − at the fill       what whoever traded with us knew
-    inventory   payoff − true probability a second later            what holding it brought
+    inventory   payoff − true probability a second later            what holding it brought: luck, whose expectation is zero
 
 Intervals are 95 % bootstrap intervals over seeds. `blind` is the baseline: a fixed spread around the middle of the book, own orders
-included, which knows nothing of Bitcoin; `vs blind` is the mean difference, seed by seed. `follower` takes the middle of what *others*
+included, which knows nothing of Bitcoin; `vs blind` is the mean difference of the profit, seed by seed, and
+`edge vs blind` that of spread + adverse, the part that is no luck. `follower` takes the middle of what *others*
 quote: here that is nearly the truth, since the bots who quote it know it, which no live book promises.
 """
 
@@ -122,6 +123,10 @@ def shares(fills: list[Filled]) -> float:
     return sum(fill.shares for fill in fills)
 
 
+def edge(account: Account) -> float:
+    return account.spread + account.adverse
+
+
 def interval(values: list[float], rng: random.Random) -> tuple[float, float]:
     """95 % of the means of as many values drawn with replacement."""
     means = sorted(fmean(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
@@ -135,22 +140,25 @@ def summary(accounts: dict[str, list[Account]]) -> dict[str, dict[str, object]]:
     for name, runs in accounts.items():
         profit = [run.profit for run in runs]
         better = [one - other for one, other in zip(profit, blind, strict=True)]
+        keener = [edge(one) - edge(other) for one, other in zip(runs, accounts["blind"], strict=True)]
         found[name] = {
             "profit": round(fmean(profit), 2), "interval": interval(profit, rng),
             **{part: round(fmean(getattr(run, part) for run in runs), 2) for part in ("spread", "adverse", "inventory")},
             "fills": round(fmean(run.fills for run in runs), 1), "shares": round(fmean(run.shares for run in runs)),
             "vs_blind": round(fmean(better), 2), "vs_blind_interval": interval(better, rng),
+            "edge_vs_blind": round(fmean(keener), 2), "edge_vs_blind_interval": interval(keener, rng),
         }
     return found
 
 
 def table(found: dict[str, dict[str, object]]) -> str:
-    head = ("profit", 9), ("95 %", 20), ("spread", 9), ("adverse", 9), ("inventory", 11), ("fills", 7), ("vs blind", 10), ("95 %", 20)
+    head = ("profit", 9), ("95 %", 20), ("spread", 9), ("adverse", 9), ("inventory", 11), ("fills", 7), ("vs blind", 10), ("95 %", 20), \
+        ("edge vs blind", 15), ("95 %", 20)
     lines = [f"{'dollars a seed':20}" + "".join(f"{name:>{width}}" for name, width in head)]
     for name, row in found.items():
-        ranges = ["{} .. {}".format(*row[key]) for key in ("interval", "vs_blind_interval")]
+        ranges = ["{} .. {}".format(*row[key]) for key in ("interval", "vs_blind_interval", "edge_vs_blind_interval")]
         lines.append(f"{name:20}{row['profit']:>9}{ranges[0]:>20}{row['spread']:>9}{row['adverse']:>9}{row['inventory']:>11}{row['fills']:>7}"
-                     f"{row['vs_blind']:>10}{ranges[1]:>20}")
+                     f"{row['vs_blind']:>10}{ranges[1]:>20}{row['edge_vs_blind']:>15}{ranges[2]:>20}")
     return "\n".join(lines)
 
 

@@ -33,8 +33,9 @@ class World:
         self.venue = Venue(self.clock, self.letters.append, settle_ms=1_000, cash_micro=0)
         series = Series(seed=seed, origin_ms=self.origin_ms, speed=72, protocol=protocol)
         self.life = MarketLife(self.clock, self.venue, self.letters.append, series, load_population(), seed=seed, speed=72)
-        control = ControlRoutes(self.venue, self.life.now, FaultBoard(self.clock), Audit(self.clock))
-        groups = (GammaRoutes(self.life.now, self.venue), BinanceRoutes(self.life.now), control)
+        self.faults = FaultBoard(self.clock)
+        control = ControlRoutes(self.venue, self.life.now, self.faults, Audit(self.clock))
+        groups = (GammaRoutes(self.life.now, self.venue), BinanceRoutes(self.life.now, self.clock, self.faults), control)
         self.application = Application({key: handler for group in groups for key, handler in group.table().items()})
 
     def run(self, ms, step_ms=50):
@@ -147,6 +148,17 @@ def test_binance_serves_windows_as_hourly_candles(world):
     assert (rows[0][0], rows[0][6], rows[0][1]) == (world.origin_ms, world.origin_ms + WINDOW_MS - 1, "60000.00000000")
     assert world.get("/binance/api/v3/klines", symbol="ETHUSDT", interval="1h") == 400
     assert world.get("/binance/api/v3/ticker/bookTicker", symbol="BTCUSDT")["symbol"] == "BTCUSDT"
+
+
+def test_the_snapshot_source_is_as_old_as_what_it_read():
+    world = World()
+    world.run(1_000)
+    first = world.get("/binance/snapshot")
+    assert (first["symbol"], first["age_ms"], first["stale"]) == ("BTCUSDT", 0, False) and first["ask"] > first["bid"] > 0
+    world.faults.add({"kind": "freeze", "channel": "binance"})
+    world.run(1_500)
+    frozen = world.get("/binance/snapshot")
+    assert (frozen["ts_ms"], frozen["age_ms"], frozen["stale"]) == (first["ts_ms"], 1_500, True)
 
 
 def test_the_ledger_of_one_account_can_be_read(world):

@@ -13,7 +13,7 @@ from py_clob_client_v2.order_utils.model.order_data_v2 import order_to_json_v2
 from py_clob_client_v2.signer import Signer
 
 from trader.exchange.credentials import ApiKey
-from trader.exchange.order_intake import _price_and_size, read_order
+from trader.exchange.order_intake import price_and_size, read_order
 from trader.exchange.orders import OrderType, Outcome, Side
 from trader.exchange.refusal import Refusal
 from trader.exchange.signatures import SignedOrder
@@ -71,7 +71,7 @@ def test_a_resting_order_pays_exactly_its_size_at_its_price(venue):
     with pytest.raises(Refusal, match="invalid signature"):
         read_order(payload, KEY, venue)         # the amounts are what is signed
     with pytest.raises(Refusal, match=re.escape("the taker amount for a $0.22 order of size 19.69 should be '4.3318'")):
-        _price_and_size(SIGNED._replace(maker_amount=19_690_000, taker_amount=4_330_000, side=1), OrderType.GTC, 100)
+        price_and_size(SIGNED._replace(maker_amount=19_690_000, taker_amount=4_330_000, side=1), OrderType.GTC, 100)
 
 
 def test_a_v1_order_is_refused_by_its_shape(venue):

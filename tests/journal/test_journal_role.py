@@ -9,7 +9,7 @@ import pytest
 from trader.handoff.journal import JournalQueue
 from trader.journal import reader, report
 from trader.journal.report import Wanted
-from trader.journal.role import CHECKPOINT_NS, GIVE_UP_NS, RETRY_NS, JournalRole
+from trader.journal.role import CHECKPOINT_NS, GIVE_UP_NS, OVERDUE_NS, RETRY_NS, JournalRole
 from trader.journal.store import Group
 from trader.model.action import PlaceOrders
 from trader.testing.manual_clock import ManualClock
@@ -118,6 +118,12 @@ def test_what_was_committed_reaches_the_disk_itself_in_a_quiet_moment(bench, des
     bench.puts(desk.cycles[0]).works(CHECKPOINT_NS)
     busy = list(bench.journal.calls)
     assert (busy, bench.works().journal.calls, bench.works(CHECKPOINT_NS).journal.calls) == ([], ["checkpoint"], ["checkpoint"])
+
+
+def test_a_desk_that_is_never_quiet_is_brought_to_the_disk_a_little_later(bench, desk):
+    for number in range(4):
+        bench.puts(desk.cycles[number % 2]).works(OVERDUE_NS // 4)
+    assert (bench.journal.calls, len(bench.journal.committed)) == (["checkpoint", "rotate"], 4)
 
 
 def test_a_file_that_is_large_enough_is_followed_by_the_next(bench, desk):

@@ -1,15 +1,18 @@
-"""The window of recent latencies."""
+"""Latencies as counts a bucket: what is recent, what is cumulative, and how exact it is."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trader.runtime.latency import LatencyWindow
+from trader.runtime.latency import BOUNDS_NS, LatencyWindow
+
+SAMPLES = st.lists(st.integers(1_000, 10**11), min_size=1, max_size=50)
 
 
-def filled(*samples_ns):
-    window = LatencyWindow()
+def filled(*samples_ns, recent=4096):
+    window = LatencyWindow(recent)
     for sample_ns in samples_ns:
         window.add(sample_ns)
     return window
@@ -17,22 +20,53 @@ def filled(*samples_ns):
 
 def test_an_empty_window_is_all_zeroes():
     assert LatencyWindow().summary() == {"count": 0, "p50_us": 0.0, "p99_us": 0.0}
+    assert sum(LatencyWindow().histogram().counts) == 0
 
 
 def test_percentiles_are_in_microseconds():
-    assert filled(*range(1_000, 101_000, 1_000)).summary() == {"count": 100, "p50_us": 51.0, "p99_us": 100.0}
+    summary = filled(*range(1_000, 101_000, 1_000)).summary()
+    assert summary["count"] == 100
+    assert (summary["p50_us"], summary["p99_us"]) == (pytest.approx(50, rel=0.06), pytest.approx(99, rel=0.06))
 
 
-def test_only_the_newest_samples_count():
-    window = LatencyWindow(size=2)
-    for sample_ns in (9_000_000, 1_000, 1_000):
-        window.add(sample_ns)
-    assert window.summary() == {"count": 2, "p50_us": 1.0, "p99_us": 1.0}
+def test_the_bounds_rise_by_at_most_13_percent_and_hold_1_2_and_5_of_every_decade():
+    assert all(low < high <= 1.13 * low for low, high in zip(BOUNDS_NS, BOUNDS_NS[1:], strict=False))
+    assert {digit * 10**power for power in range(3, 11) for digit in (1, 2, 5)} <= set(BOUNDS_NS)
+
+
+def test_a_sample_on_a_bound_belongs_to_the_bucket_that_ends_there():
+    assert filled(2_000).histogram().counts[BOUNDS_NS.index(2_000)] == 1
+
+
+@pytest.mark.parametrize("sample_ns", [-5, 0, 1, 10**15])
+def test_a_sample_outside_of_all_bounds_is_counted_at_the_end_that_it_is_beyond(sample_ns):
+    window = filled(sample_ns)
+    assert window.histogram().counts[0 if sample_ns < 1_000 else -1] == 1
+    assert window.summary()["count"] == 1
+
+
+def test_a_summary_forgets_what_is_more_than_a_window_ago_and_the_histogram_does_not():
+    window = filled(*[9_000_000] * 10, *[1_000] * 8, recent=8)
+    assert window.summary()["p99_us"] <= 1.0
+    assert sum(window.histogram().counts) == 18
+
+
+@given(SAMPLES, st.integers(1, 20))
+def test_a_summary_looks_back_at_least_half_a_window_and_at_most_one(samples_ns, recent):
+    half, seen = max(1, recent // 2), len(samples_ns)
+    assert min(half, seen) <= filled(*samples_ns, recent=recent).summary()["count"] <= min(2 * half, seen)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=50))
-def test_a_percentile_is_a_sample_and_they_are_in_order(samples_ns):
+@given(SAMPLES)
+def test_percentiles_are_in_order_and_no_further_from_a_sample_than_its_bucket_is_wide(samples_ns):
     summary = filled(*samples_ns).summary()
-    assert {summary["p50_us"], summary["p99_us"]} <= {sample_ns / 1000 for sample_ns in samples_ns}
-    assert summary["p50_us"] <= summary["p99_us"] <= max(samples_ns) / 1000
+    assert 0 < summary["p50_us"] <= summary["p99_us"] <= max(samples_ns) / 1000 * 1.13
+    assert summary["p99_us"] >= sorted(samples_ns)[len(samples_ns) * 99 // 100] / 1000 / 1.13
+
+
+@settings(max_examples=50, deadline=None)
+@given(SAMPLES, st.integers(1, 20))
+def test_no_sample_is_lost_or_counted_twice_however_often_the_window_turns(samples_ns, recent):
+    whole = filled(*samples_ns, recent=recent).histogram()
+    assert (sum(whole.counts), whole.sum_ns) == (len(samples_ns), sum(samples_ns))

@@ -148,8 +148,8 @@ V2 = {
     "update_balance_allowance": lambda c, s: c.update_balance_allowance(v2_types.BalanceAllowanceParams("COLLATERAL")),
     "create_order": lambda c, s: c.create_order(v2_types.OrderArgs(s.token, 0.05, 20, "BUY")),
     "create_market_order": lambda c, s: c.create_market_order(v2_types.MarketOrderArgs(s.token, 5, "BUY", order_type="FAK")),
-    "create_and_post_order": lambda c, s: matching(
-        "live", c.create_and_post_order(v2_types.OrderArgs(s.token, 0.05, 20, "BUY", expiration=4_000_000_000), order_type="GTD")["status"]),
+    "create_and_post_order": lambda c, s: matching("live", c.create_and_post_order(
+        v2_types.OrderArgs(s.token, 0.05, 20, "BUY", expiration=4_000_000_000), order_type="GTD")["status"]),
     "create_and_post_market_order": lambda c, s: matching(
         ("7", "10"), amounts(c.create_and_post_market_order(v2_types.MarketOrderArgs(s.token, 7, "BUY"), order_type="FOK"))),
     "post_order": lambda c, s: c.post_order(c.create_order(v2_types.OrderArgs(s.token, 0.05, 20, "BUY")), post_only=True)["orderID"],

@@ -2,8 +2,8 @@
 
     python tools/bench/frame_sender.py --rate 40000 --seconds 5 [--port N] [--markets 1] [--levels 20] [--tls CERT KEY]
 
-A process of its own. It prints one JSON line with its URL and asset ids, waits for one client to connect and subscribe to
-the market channel (or to anything else: it sends what it has), sends an initial dump and then `price_change` frames at the rate, and prints what
+A process of its own. It prints one JSON line with its URL and asset ids, waits for one client to connect and to send anything
+(a subscription: what it names does not matter), sends an initial dump and then `price_change` frames at the rate, and prints what
 was sent. Frames come from the exchange's own stream code, so that sizes, hashes and best prices are right; the last one of each
 cycle leads back to the first book, so that a cycle can be repeated for ever without a fault. Only their timestamps repeat.
 """
@@ -130,7 +130,8 @@ def main() -> None:
         print(json.dumps({"event": "ready", "ws_url": url, "assets_ids": assets}), flush=True)
         with accepted(listener, tls) as connection:
             connection.sendall(b"".join(dump))
-            json.dump({"event": "done", "asked_per_s": arguments.rate, **send(connection, frames, arguments.rate, arguments.seconds)}, sys.stdout)
+            sent = send(connection, frames, arguments.rate, arguments.seconds)
+            json.dump({"event": "done", "asked_per_s": arguments.rate, **sent}, sys.stdout)
     sys.stdout.write("\n")
 
 

@@ -10,12 +10,13 @@ Imports only `trader.errors`, `trader.model`, `trader.runtime` and its own wire 
 With `--state` every command is in a file before its answer (`history`). Faults on order come from one board (`faults`).
 docs/exchange.md describes both.
 
-Not modelled: rate limits of its own, the taker delay, tick changes, reward and rebate payments.
+Not modelled: reward and rebate payments, builder and read-only keys, requests for quotes, price histories.
 
 | thread | does | parks in |
 |--|--|--|
 | `main` | waits for a signal or the end of the parent's pipe | event wait |
 | `rest-io`, `waitress-N` | sockets of the REST port; one handler call each | select; task queue |
+| `tls-accept`, `tls-N` | only with `--tls`: new connections; the bytes of one, both ways | accept; poll |
 | `ws-accept`, `ws-in-N`, `ws-out-N` | one reader and one writer for each WebSocket client | accept; recv; queue get |
 | `publisher` | events → frames, the only owner of the streams' books and subscriptions | queue get |
 | `market-life` | price path, windows, settlement, deadlines, bots | event wait with a deadline |

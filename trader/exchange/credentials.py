@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-from eth_utils.address import is_address, to_checksum_address
-
 from trader.exchange import refusal
+from trader.exchange.addresses import checksummed, is_address
 from trader.exchange.refusal import Refusal
 from trader.exchange.signatures import auth_signer
 
@@ -124,7 +123,7 @@ def verify_l1(headers: Mapping[str, str], now_s: int) -> tuple[str, int]:
         signer = auth_signer(address, timestamp, int(nonce), bytes.fromhex(signature.removeprefix("0x")))
     except (ValueError, OverflowError):
         signer = None
-    if signer is None or signer != to_checksum_address(address):
+    if signer is None or signer != checksummed(address):
         raise Refusal(refusal.BAD_L1_HEADERS, status=401)
     return signer, int(nonce)
 

@@ -30,6 +30,7 @@ class Identity(NamedTuple):
     speed: float
     protocol: str
     settle_ms: int
+    taker_delay_ms: int = 0
 
 
 class History:

@@ -36,8 +36,8 @@ def funded_keys(argv: list[str]) -> str:
         raise ConfigError(f"--url: was {options.url!r}, must be http://host:port or https://host:port.",
                           remedy="Copy rest_url from the line that the exchange printed.") from None
     except (httpx.HTTPError, ValueError) as failed:
-        raise VenueUnreachable(f"no embedded exchange answers at {options.url}: {failed}.",
-                               remedy="Start `trader exchange`, give --url the rest_url that it prints, and --ca-file when that is https.") from None
+        remedy = "Start `trader exchange`, give --url the rest_url that it prints, and --ca-file when that is https."
+        raise VenueUnreachable(f"no embedded exchange answers at {options.url}: {failed}.", remedy=remedy) from None
     if answer.status_code != 200:
         raise ConfigError(f"the exchange at {options.url} refused: {said.get('error', said)}", remedy="See `trader exchange keys --help`.")
     return json.dumps(said, indent=2)

@@ -43,6 +43,7 @@ class Calendar(NamedTuple):
     winners: dict[int, Outcome]             # by window index
     candles: tuple[Candle, ...]             # oldest first; the last one is running
     ticker: BookTicker
+    ticker_ms: int = 0
 
 
 Calendars = Callable[[], Calendar]       # how a REST worker asks for the newest one
@@ -177,7 +178,7 @@ class MarketLife:
         self._calendar = Calendar(tuple(self._windows), dict(self._winners), tuple(self._candles), self._ticker())
 
     def _publish_price(self, now_ms: int) -> None:
-        self._calendar = self._calendar._replace(candles=tuple(self._candles), ticker=self._ticker())
+        self._calendar = self._calendar._replace(candles=tuple(self._candles), ticker=self._ticker(), ticker_ms=now_ms)
         self._publish(self._calendar.ticker)
         if self._rng.random() < self._settings.agg_trades_per_s * self._settings.step_ms / 1000:
             self._agg_trades += 1

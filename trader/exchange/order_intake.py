@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
 from trader.exchange import refusal
+from trader.exchange.addresses import checksummed
 from trader.exchange.credentials import ApiKey
 from trader.exchange.orders import MarketSpec, NewOrder, OrderType, Side
 from trader.exchange.refusal import Refusal
@@ -42,9 +41,9 @@ def read_order(payload: Any, api_key: ApiKey, venue: Venue) -> NewOrder:
     domain = order_domain(spec.version, neg_risk=spec.neg_risk)
     _check_signature(signed, domain, api_key, venue)
     market_buy = not signed.side and not order_type.may_rest
-    price_bp, size_micro = _market_buy(signed) if market_buy else _price_and_size(signed, order_type, spec.tick_bp)
+    price_bp, size_micro = _market_buy(signed) if market_buy else price_and_size(signed, order_type, spec.tick_bp)
     return NewOrder(
-        order_hash(signed, domain), api_key.address, api_key.key, to_checksum_address(signed.maker), spec,
+        order_hash(signed, domain), api_key.address, api_key.key, checksummed(signed.maker), spec,
         spec.outcome_of(str(signed.token_id)), Side.SELL if signed.side else Side.BUY, price_bp, size_micro, order_type,
         payload.get("postOnly") is True, expires_s * 1000 or None, signed.maker_amount if market_buy else 0,
     )
@@ -103,7 +102,7 @@ def _market_buy(signed: SignedOrder) -> tuple[int, int]:
     return _nearest_bp(signed.maker_amount, signed.taker_amount), signed.taker_amount
 
 
-def _price_and_size(signed: SignedOrder, order_type: OrderType, tick_bp: int) -> tuple[int, int]:
+def price_and_size(signed: SignedOrder, order_type: OrderType, tick_bp: int) -> tuple[int, int]:
     """Dollars over shares. Resting orders must hit the price exactly; a market SELL carries rounded dollars, nearest counts."""
     dollars, size_micro = (signed.taker_amount, signed.maker_amount) if signed.side else (signed.maker_amount, signed.taker_amount)
     price_bp = _nearest_bp(dollars, size_micro)

@@ -1,27 +1,37 @@
-"""Binance's REST under /binance: hourly candles and the book ticker. Runs on REST workers; reads the calendar's snapshot only."""
+"""Binance's REST under /binance: hourly candles and the book ticker; and a snapshot source beside it, as a poller knows them.
+
+Runs on REST workers; reads the calendar's snapshot only.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from trader.exchange.candles import Candle
+from trader.exchange.fault_kinds import Kind
+from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.refusal import Refusal
 from trader.exchange.stream_binance import SYMBOL, ticker_prices, usd
+from trader.exchange.windows import HOUR_MS
 from trader.exchange.wire import Json
+from trader.runtime.clock import Clock
 
 DEFAULT_ROWS, MAX_ROWS = 500, 1_000
+STALE_MS = 1_000
 
 
 class BinanceRoutes:
-    def __init__(self, calendars: Calendars) -> None:
-        self._calendar = calendars
+    def __init__(self, calendars: Calendars, clock: Clock, faults: FaultBoard) -> None:
+        self._calendar, self._clock, self._faults = calendars, clock, faults
+        self._seen = calendars()        # what the snapshot source read last: it stays so while Binance's stream is frozen
 
     def table(self) -> Routes:
         return {
             ("GET", "/binance/api/v3/klines"): self.klines,
             ("GET", "/binance/api/v3/ticker/bookTicker"): self.book_ticker,
+            ("GET", "/binance/snapshot"): self.snapshot,
         }
 
     def klines(self, request: Request) -> list[Any]:
@@ -41,6 +51,17 @@ class BinanceRoutes:
         _check_symbol(request.query)
         prices = ticker_prices(self._calendar().ticker)
         return {"symbol": SYMBOL, "bidPrice": prices["b"], "bidQty": prices["B"], "askPrice": prices["a"], "askQty": prices["A"]}
+
+
+    def snapshot(self, _: Request) -> Json:
+        """What a program that keeps the newest ticker would answer. It ages while its own source, the stream, is frozen."""
+        if self._faults.is_on("binance", Kind.FREEZE) is None:
+            self._seen = self._calendar()
+        ticker, candle, at_ms = self._seen.ticker, self._seen.candles[-1], self._seen.ticker_ms
+        age_ms = max(0, self._clock.wall_ms() - at_ms)
+        opened = {"open_px": candle.open_cents / 100} if candle.opens_ms % HOUR_MS == 0 else {}     # it must be the hour's
+        return {"symbol": SYMBOL, "ts_ms": at_ms, "bid": ticker.bid_cents / 100, "ask": ticker.ask_cents / 100,
+                "mid_px": (ticker.bid_cents + ticker.ask_cents) / 200, "age_ms": age_ms, "stale": age_ms > STALE_MS, **opened}
 
 
 def _row(candle: Candle) -> list[Any]:

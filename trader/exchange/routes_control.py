@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from eth_utils.address import is_address, to_checksum_address
-
 from trader.exchange.accounts import Account
+from trader.exchange.addresses import checksummed, is_address
 from trader.exchange.audit import Audit
 from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
@@ -54,7 +53,7 @@ class ControlRoutes:
     def ledger(self, request: Request) -> Json:
         """Everything about one account: summary, open orders, positions, trades."""
         address = request.query.get("address", "")
-        account_id = to_checksum_address(address) if is_address(address) else address
+        account_id = checksummed(address) if is_address(address) else address
         with self._venue.engine() as (engine, _):
             account = engine.ledger.accounts.get(account_id)
             if account is None:

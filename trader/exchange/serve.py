@@ -153,7 +153,8 @@ def _history(options: Options, clock: Clock, on_broken: Callable[[], None]) -> H
 
 def _identity(options: Options, clock: Clock) -> Identity:
     """Window 0 opens now, floored to the second."""
-    return Identity(clock.wall_ms() // 1000 * 1000, options.seed, options.speed, options.protocol, options.settle_delay_ms())
+    return Identity(clock.wall_ms() // 1000 * 1000, options.seed, options.speed, options.protocol, options.settle_delay_ms(),
+                    options.taker_delay_ms)
 
 
 def _forget(*row: Any) -> None:
@@ -171,13 +172,14 @@ def _doors(options: Options, rest_port: int, ws_port: int) -> tuple[TlsFront, ..
 
 def _routes(options: Options, venue: Venue, keys: KeyRing, life: MarketLife, clock: Clock, faults: FaultBoard, audit: Audit,
             catalogue: Catalogue | None, stale: Window) -> Routes:
-    clock = SkewedClock(clock, faults)
-    doorman, limits = Doorman(keys, clock), RateLimits(clock, Mode(options.rate_limits), TIERS[options.tier])
+    skewed = SkewedClock(clock, faults)
+    doorman, limits = Doorman(keys, skewed), RateLimits(clock, Mode(options.rate_limits), TIERS[options.tier])
     groups = (
-        AuthRoutes(venue, keys, doorman, clock, limits), OrderRoutes(venue, doorman, limits), AccountRoutes(venue, doorman),
+        AuthRoutes(venue, keys, doorman, skewed, limits), OrderRoutes(venue, doorman, limits), AccountRoutes(venue, doorman),
         MarketRoutes(venue, taker_delay_ms=options.taker_delay_ms), PriceRoutes(venue), KeyRoutes(venue, keys, cash=options.cash),
         NotificationRoutes(venue, doorman),
-        GammaRoutes(life.now, venue, faults, catalogue, (stale,)), BinanceRoutes(life.now), ControlRoutes(venue, life.now, faults, audit),
+        GammaRoutes(life.now, venue, faults, catalogue, (stale,)), BinanceRoutes(life.now, clock, faults),
+        ControlRoutes(venue, life.now, faults, audit),
     )
     routes = {key: handler for group in groups for key, handler in group.table().items()}
     listing = sorted(f"{method} {path}" for method, path in routes)

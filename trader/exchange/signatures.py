@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from coincurve import PublicKey
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+from sha3 import keccak_256
+
+from trader.exchange.addresses import checksummed
 
 CHAIN_ID = 137
 EXCHANGE_V2 = "0xE111180000d2663C0091e4f400237545B87B996B"
@@ -51,6 +52,10 @@ class SignedOrder(NamedTuple):
     signature: bytes
 
 
+def keccak(data: bytes) -> bytes:
+    return keccak_256(data).digest()  # type: ignore[no-any-return]
+
+
 def word(value: int) -> bytes:
     return value.to_bytes(_WORD, "big")
 
@@ -64,15 +69,15 @@ def address_word(address: str) -> bytes:
 
 def _domain_separator(name: str, version: str, contract: str | None) -> bytes:
     fields = "string name,string version,uint256 chainId" + (",address verifyingContract" if contract else "")
-    words = [keccak(text=f"EIP712Domain({fields})"), keccak(text=name), keccak(text=version), word(CHAIN_ID)]
+    words = [keccak(f"EIP712Domain({fields})".encode()), keccak(name.encode()), keccak(version.encode()), word(CHAIN_ID)]
     return keccak(b"".join(words + ([address_word(contract)] if contract else [])))
 
 
-_ORDER_TYPE_HASH = keccak(text=_ORDER_TYPE)
-_WRAPPED_TYPE_HASH = keccak(text=_WRAPPED_TYPE)
-_AUTH_TYPE_HASH = keccak(text=_AUTH_TYPE)
+_ORDER_TYPE_HASH = keccak(_ORDER_TYPE.encode())
+_WRAPPED_TYPE_HASH = keccak(_WRAPPED_TYPE.encode())
+_AUTH_TYPE_HASH = keccak(_AUTH_TYPE.encode())
 _AUTH_DOMAIN = _domain_separator("ClobAuthDomain", "1", None)
-_WALLET_NAME_HASH, _WALLET_VERSION_HASH = keccak(text="DepositWallet"), keccak(text="1")
+_WALLET_NAME_HASH, _WALLET_VERSION_HASH = keccak(b"DepositWallet"), keccak(b"1")
 _DOMAINS = {
     ("v1", False): _domain_separator("Polymarket CTF Exchange", "2", EXCHANGE_V2),
     ("v1", True): _domain_separator("Polymarket CTF Exchange", "2", NEG_RISK_EXCHANGE_V2),
@@ -120,7 +125,7 @@ def _unwrap(signature: bytes, domain: bytes, contents: bytes) -> bytes | None:
 
 def auth_signer(address: str, timestamp: str, nonce: int, signature: bytes) -> str | None:
     """The EOA that signed an L1 request."""
-    message = b"".join((_AUTH_TYPE_HASH, address_word(address), keccak(text=timestamp), word(nonce), keccak(text=_AUTH_MESSAGE)))
+    message = b"".join((_AUTH_TYPE_HASH, address_word(address), keccak(timestamp.encode()), word(nonce), keccak(_AUTH_MESSAGE.encode())))
     return recover(keccak(b"\x19\x01" + _AUTH_DOMAIN + keccak(message)), signature)
 
 
@@ -139,4 +144,4 @@ def recover(digest: bytes, signature: bytes) -> str | None:
 
 
 def address_of(public_key: PublicKey) -> str:
-    return to_checksum_address(keccak(public_key.format(compressed=False)[1:])[-20:])
+    return checksummed("0x" + keccak(public_key.format(compressed=False)[1:])[-20:].hex())

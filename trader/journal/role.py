@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 PARK_S = 0.2
 WRITE_LIMIT_MS = 30_000              # a disk that hangs this long will not come back; until then the queue's `trouble` holds the desk
-CHECKPOINT_NS = 5_000_000_000        # what a power cut may take
+CHECKPOINT_NS = 5_000_000_000        # in a quiet moment: places wait for this thread, and a checkpoint waits for the disk itself
+OVERDUE_NS = 20_000_000_000          # quiet or not: what a power cut may take has a limit
 RETRY_NS = 250_000_000
 GIVE_UP_NS = 60_000_000_000
 _FAILURES = (sqlite3.Error, OSError, JournalError)
@@ -62,7 +63,7 @@ class JournalRole:
         now_ns = self._clock.monotonic_ns()
         if self._held and now_ns >= self._retry_ns:
             self._commit(self._journal, now_ns)
-        elif not self._held:
+        if not self._held and now_ns - self._checkpoint_ns >= (OVERDUE_NS if cycles else CHECKPOINT_NS):
             self._tidy(self._journal, now_ns)
 
     def on_stop(self) -> None:
@@ -127,10 +128,10 @@ class JournalRole:
         self._queue.close(reason)
 
     def _tidy(self, journal: Journal, now_ns: int) -> None:
-        """When nothing waits: what may take long. A failure here is met again, and told, by the next commit."""
-        if not self._dirty or now_ns - self._checkpoint_ns < CHECKPOINT_NS:
+        """What may take long. A failure here is met again, and told, by the next commit."""
+        was_dirty, self._dirty, self._checkpoint_ns = self._dirty, False, now_ns
+        if not was_dirty:
             return
-        self._checkpoint_ns, self._dirty = now_ns, False
         try:
             journal.checkpoint()
             if journal.is_full():
