@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from ipaddress import ip_address
 from typing import Any, NamedTuple, get_type_hints
 
 from trader.errors import ConfigError
@@ -184,6 +185,26 @@ def _two_ports(s: Settings) -> Contradiction | None:
                          f"was {s.exchange.ws_port}, must differ from exchange.port: two servers cannot share one port.")
 
 
+def _status_beyond_loopback_needs_a_token(s: Settings) -> Contradiction | None:
+    try:
+        is_loopback = ip_address(s.ops.status_bind).is_loopback
+    except ValueError:
+        return Contradiction(("ops.status_bind",), f"was {s.ops.status_bind[:40]!r}, must be an IP address, as 127.0.0.1, ::1 or 0.0.0.0.")
+    if is_loopback or s.ops.status_token or s.ops.status_port < 0:
+        return None
+    return Contradiction(("ops.status_bind", "ops.status_token"),
+                         f"{s.ops.status_bind} lets other machines read what this trader does; that needs ops.status_token. "
+                         "Set one (the environment variable STATUS_TOKEN), or bind to 127.0.0.1.")
+
+
+def _status_token_is_long(s: Settings) -> Contradiction | None:
+    text = s.ops.status_token.reveal()
+    if not text or re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,512}", text):
+        return None
+    return Contradiction(("ops.status_token",), f"must be 16 to 512 of A-Z a-z 0-9 . _ ~ + / = -, was {len(text)} characters "
+                         "(not shown: it is a secret). `openssl rand -hex 24` makes one.")
+
+
 def _in_order(low_path: str, low: float, high_path: str, high: float) -> Contradiction | None:
     if low <= high:
         return None
@@ -209,5 +230,7 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _waits_in_order,
     _target_within_most,
     _two_ports,
+    _status_beyond_loopback_needs_a_token,
+    _status_token_is_long,
     _strategy_is_known,
 )

@@ -46,9 +46,14 @@ class Bench:
         self.step()
         return line
 
-    def step(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.connection.do_work()
+    def step(self) -> None:
+        self.connection.do_work()
+
+    def pong(self, line) -> None:
+        """Half a second of a line on which nothing but PONG comes."""
+        self.clock.advance(ms=500)
+        line.push("PONG")
+        self.step()
 
     def run_for(self, ms: int) -> None:
         end_ns = self.clock.monotonic_ns() + ms * 1_000_000
@@ -122,8 +127,7 @@ def test_a_line_that_never_opened_is_not_lost(bench):
 def test_a_quiet_market_is_asked_for_a_book_and_its_answer_is_life(bench):
     line = bench.opened()
     while len(subscriptions(line)) < 3:
-        line.push("PONG")
-        bench.step()
+        bench.pong(line)
     assert bench.clock.monotonic_ns() >= QUIET_S * 1e9 and subscriptions(line)[-1]["assets_ids"] == ["1"]
     line.push(BOOK)
     bench.run_for(ANSWER_NS // 1_000_000)
@@ -133,8 +137,7 @@ def test_a_quiet_market_is_asked_for_a_book_and_its_answer_is_life(bench):
 def test_a_stream_that_answers_pings_but_sends_no_book_is_frozen(bench):
     line = bench.opened()
     while bench.connection.is_up:
-        line.push("PONG")
-        bench.step()
+        bench.pong(line)
     assert bench.connection.freezes == 1 and bench.letters == [LineLost(4)]
 
 
@@ -142,8 +145,7 @@ def test_of_markets_that_have_ended_nothing_is_expected(bench):
     line = bench.opened()
     bench.connection.order_retire(["1", "2"])
     for _ in range(200):
-        line.push("PONG")
-        bench.step()
+        bench.pong(line)
     assert bench.connection.is_up and len(subscriptions(line)) == 1
 
 

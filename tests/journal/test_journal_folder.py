@@ -46,7 +46,8 @@ def test_the_configured_folder_counts_then_the_users_state_folder(configured, en
 
 def test_files_are_numbered_and_what_is_no_journal_is_left_alone(tmp_path):
     folder = JournalFolder(tmp_path)
-    for name in ("journal-000009.sqlite", "journal-000010.sqlite", "journal-x.sqlite", "journal-000011.new", "notes.txt"):
+    for name in ("journal-000009.sqlite", "journal-000009.sqlite-wal", "journal-000009.sqlite-shm", "journal-000010.sqlite",
+                 "journal-x.sqlite", "journal-000011.new", "notes.txt"):
         (tmp_path / name).touch()
     folder.prune(1)
     assert folder.next_file().name == "journal-000011.sqlite"

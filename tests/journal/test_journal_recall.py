@@ -7,7 +7,7 @@ import pytest
 from trader.journal import reader
 from trader.journal.recall import recall
 from trader.model.cycle import Latch
-from trader.model.event import TradeStatus
+from trader.model.event import Fill, TradeStatus
 from trader.model.order import OrderState, Side
 from trader.model.recall import NOTHING_RECALLED
 from trader.model.units import MICRO
@@ -55,6 +55,11 @@ def test_legs_come_back_with_side_and_newest_status(desk, recalled):
     desk.fills(first, 15, "t1", TradeStatus.MATCHED, TradeStatus.MINED).fills(first, 5, "t2", TradeStatus.FAILED)
     legs = [(leg.trade_id, leg.side, leg.size_micro, leg.status) for leg in recalled().legs]
     assert legs == [("t1", Side.BUY, 15 * MICRO, TradeStatus.MINED), ("t2", Side.BUY, 5 * MICRO, TradeStatus.FAILED)]
+
+
+def test_a_leg_whose_side_nobody_knows_is_not_recalled(desk, recalled):
+    desk.cycle(Fill("t9", "foreign", desk.market.condition_id, desk.market.yes_token, None, 5000, MICRO, 0, TradeStatus.MINED, 0))
+    assert recalled().legs == ()
 
 
 def test_the_days_gain_is_marked_to_the_last_mid_until_the_outcome_is_known(desk, recalled):

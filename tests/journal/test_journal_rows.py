@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -33,7 +34,7 @@ def test_an_order_is_there_with_everything_that_was_sent(desk, told):
 
 def test_an_order_that_was_refused_says_what_the_venue_said(desk, told):
     desk.wants(48, 52).acks(*desk.requests(PlaceOrders), outcome=Outcome.INVALID, detail="tick size")
-    assert told("SELECT DISTINCT state, why, ended FROM orders") == [("REJECTED", "place: invalid – tick size", 1)]
+    assert told("SELECT DISTINCT state, why FROM orders") == [("REJECTED", "place: invalid – tick size")]
 
 
 def test_a_cancelled_order_says_that_we_cancelled_it_and_leaves_no_specification_behind(desk, told):
@@ -87,6 +88,15 @@ def test_a_latch_stays_until_it_is_cleared(desk, told):
     desk.cycles[-1] = desk.cycles[-1]._replace(latches=(Latch("other", "", 6),))
     cleared_ms = desk.cycles[-1].now.ms
     assert told("SELECT name, since_ms, cleared_ms FROM latches ORDER BY name") == [("daily_loss", 5, cleared_ms), ("other", 6, None)]
+
+
+def test_a_latch_that_the_file_knows_already_is_one_latch(keeper, desk, new_desk):
+    for run_id in ("run-1", "run-2"):
+        heir = new_desk().boots()
+        heir.cycles[-1] = heir.cycles[-1]._replace(latches=(Latch("daily_loss", "lost", 5),))
+        file, = keeper.keep(heir, run_id)
+    with closing(open_to_read(file)) as db:
+        assert [tuple(row) for row in db.execute("SELECT name, run_id, cleared_ms FROM latches")] == [("daily_loss", "run-1", None)]
 
 
 def test_a_window_has_its_last_mid_and_its_outcome(desk, told):

@@ -48,7 +48,7 @@ def block() -> FakeBlock:
 
 @pytest.fixture
 def live(block: FakeBlock) -> LiveScreen:
-    return LiveScreen(block)  # type: ignore[arg-type]
+    return LiveScreen(block, logging.getLogger())  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from trader.model.book import BookTop, Level, MarketBook, ReferencePrice
 from trader.model.event import Command, Control
 from trader.model.intent import Inventory, Mode, StrategyPulse
 from trader.model.market import LiveMarket, Market
-from trader.model.order import Kind, OrderState, Side, Slot, WorkingOrder
+from trader.model.order import Kind, OrderState, OwnFill, Side, Slot, WorkingOrder
 from trader.model.recall import NOTHING_RECALLED
 from trader.model.setting import Secret
 from trader.ops.stats import DeskStats
@@ -30,11 +30,12 @@ HELD = Inventory("0xaa", 1_500_000, 0, 2_500_000, 0, 7_000_000, Mode.CAUTION, ("
 WINDOW = Market("btc", "0xaa", "1", "2", 100, 5_000_000, 0, 3_600_000, "v1", False)
 PAST = WindowResult(WINDOW._replace(slug="past"), 5_000_000, 0, 5_100, 10_000, 250_000, True)
 NOW = WindowResult(WINDOW, 2_500_000, 0, 5_250, None, -1_000_000, True)
+FILL = OwnFill(2, 1_700_000_000_000, Side.SELL, Kind.COMPLEMENT_BUY, 5_150, 2_500_000)
 REPORT = ExecutorReport(
     Session.ACTIVE, "btc", 7_000_000, Pnl(250_000, -750_000), -500_000, (PAST, NOW), 1,
     counts={"placed": 5, "acked": 3, "windows": 1, "unknown": 1}, ended={"filled": 1, "cancelled": 2},
     refusals={"would_cross": 1, "shed": 1}, cancel_alls={"boot": 1}, guard_ms={"caution": 120}, guard_since_ns={"caution": 1_000_000_000},
-    fills=2, failed_fills=1, volume_micro=3_500_000, fees_micro=0, residual_micro=0, flatten=None, flattening=False)
+    fills=2, failed_fills=1, volume_micro=3_500_000, fees_micro=0, last_fills=(FILL,), residual_micro=0, flatten=None, flattening=False)
 
 
 class Desk:

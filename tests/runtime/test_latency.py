@@ -26,11 +26,11 @@ def test_an_empty_window_is_all_zeroes():
 def test_percentiles_are_in_microseconds():
     summary = filled(*range(1_000, 101_000, 1_000)).summary()
     assert summary["count"] == 100
-    assert (summary["p50_us"], summary["p99_us"]) == (pytest.approx(50, rel=0.06), pytest.approx(99, rel=0.06))
+    assert (summary["p50_us"], summary["p99_us"]) == (pytest.approx(50, rel=0.07), pytest.approx(99, rel=0.07))
 
 
-def test_the_bounds_rise_by_at_most_13_percent_and_hold_1_2_and_5_of_every_decade():
-    assert all(low < high <= 1.13 * low for low, high in zip(BOUNDS_NS, BOUNDS_NS[1:], strict=False))
+def test_the_bounds_rise_by_at_most_15_percent_and_hold_1_2_and_5_of_every_decade():
+    assert all(low < high <= 1.15 * low for low, high in zip(BOUNDS_NS, BOUNDS_NS[1:], strict=False))
     assert {digit * 10**power for power in range(3, 11) for digit in (1, 2, 5)} <= set(BOUNDS_NS)
 
 
@@ -61,8 +61,8 @@ def test_a_summary_looks_back_at_least_half_a_window_and_at_most_one(samples_ns,
 @given(SAMPLES)
 def test_percentiles_are_in_order_and_no_further_from_a_sample_than_its_bucket_is_wide(samples_ns):
     summary = filled(*samples_ns).summary()
-    assert 0 < summary["p50_us"] <= summary["p99_us"] <= max(samples_ns) / 1000 * 1.13
-    assert summary["p99_us"] >= sorted(samples_ns)[len(samples_ns) * 99 // 100] / 1000 / 1.13
+    assert 0 < summary["p50_us"] <= summary["p99_us"] <= max(samples_ns) / 1000 * 1.15
+    assert summary["p99_us"] >= sorted(samples_ns)[len(samples_ns) * 99 // 100] / 1000 / 1.15
 
 
 @settings(max_examples=50, deadline=None)

@@ -34,7 +34,7 @@ def test_every_gateway_thread_that_waits_is_woken_and_never_before_its_cycle_is_
 
     def gateway(first):
         for seq in range(first, CYCLES + 1, 3):
-            while not queue.wait_written(seq, 5):        # refused while the disk is full: asked again, as the next plan would
+            while not queue.wait_written(seq, 60):       # refused while the disk is full: asked again, as the next plan would
                 time.sleep(0)
             assert seq in on_disk, f"place {seq} was let through before it was written"
 

@@ -18,11 +18,24 @@ CHILD = Path(__file__).with_name("journal_writer_child.py")
 
 
 def writer(*arguments):
-    return subprocess.Popen([sys.executable, str(CHILD), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, str(CHILD), *map(str, arguments)], stdout=subprocess.PIPE, text=True)
 
 
 def sent(child, count):
     return [int(child.stdout.readline()) for _ in range(count)]
+
+
+def rest_of(child):
+    """What it still said. Not `communicate`, which forgets what `readline` has read ahead."""
+    with child.stdout as said:
+        lines = said.read().splitlines()
+    child.wait(20)
+    return lines
+
+
+def killed(child):
+    child.kill()
+    return rest_of(child)
 
 
 def in_the_journal(folder):
@@ -33,8 +46,7 @@ def in_the_journal(folder):
 def test_after_kill_9_everything_that_was_sent_is_there_and_the_file_opens(tmp_path, seed):
     child = writer(tmp_path)
     before = sent(child, random.Random(seed).randrange(1, 300))
-    child.kill()
-    after = [int(line) for line in child.communicate(timeout=20)[0].splitlines()]
+    after = [int(line) for line in killed(child)]
     placed = in_the_journal(tmp_path)
     assert placed >= {*before, *after}
     assert placed <= set(range(1, max([*before, *after]) + 4))           # and nothing that nobody asked for
@@ -47,8 +59,7 @@ def test_a_run_after_a_kill_goes_on_in_the_same_file(tmp_path):
     for _ in range(2):
         child = writer(tmp_path)
         sent(child, 20)
-        child.kill()
-        child.communicate(timeout=20)
+        killed(child)
     assert len(journal_files(tmp_path)) == 1 and len(reader.runs(journal_files(tmp_path))) == 2
 
 
@@ -59,12 +70,11 @@ def test_it_is_read_while_it_is_written(tmp_path):
             last = sent(child, 5)[-1]
             assert last in in_the_journal(tmp_path)
     finally:
-        child.kill()
-        child.communicate(timeout=20)
+        killed(child)
 
 
 def test_on_a_full_disk_nothing_is_sent_any_more_and_what_was_sent_is_there(tmp_path):
     child = writer(tmp_path, 300_000)
-    *lines, last = child.communicate(timeout=60)[0].splitlines()
+    *lines, last = rest_of(child)
     assert "cannot be written" in last and "crashed" not in last
     assert in_the_journal(tmp_path) >= set(map(int, lines)) and len(lines) > 10

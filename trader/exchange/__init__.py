@@ -8,7 +8,7 @@ It shares no code with `trader.venues`, so that a misreading of the wire on one 
 Imports only `trader.errors`, `trader.model`, `trader.runtime` and its own wire libraries.
 
 With `--state` every command is in a file before its answer (`history`). Faults on order come from one board (`faults`).
-docs/exchange.md describes both.
+What clients did is in the `audit`. docs/exchange.md describes all three.
 
 Not modelled: reward and rebate payments, builder and read-only keys, requests for quotes, price histories.
 

@@ -7,11 +7,9 @@ and stops in reverse. Thread `main` parks in an event wait; signals and the end 
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import logging
 import os
-import random
 import signal
 import sys
 import threading
@@ -19,10 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from trader.errors import ConfigError, PortInUse, RoleFailed, TraderError
+from trader.errors import PortInUse, RoleFailed, TraderError
 from trader.exchange.audit import Audit, AuditedApplication
-from trader.exchange.bots import Quotable
-from trader.exchange.catalogue import Catalogue, CatalogueSettings
+from trader.exchange.catalogue import Catalogue
 from trader.exchange.command_line import Options, parser
 from trader.exchange.credentials import KeyRing
 from trader.exchange.faults import FaultBoard, order_from_file
@@ -31,11 +28,11 @@ from trader.exchange.http import Application, Doorman, RestServer, Routes
 from trader.exchange.keys import funded_keys
 from trader.exchange.market_life import MarketLife
 from trader.exchange.memory import Memory
+from trader.exchange.on_demand import on_demand
 from trader.exchange.population import load_population
 from trader.exchange.publisher import Letter, Publisher
 from trader.exchange.rate_limits import TIERS, Mode, RateLimits
 from trader.exchange.rest_faults import SkewedClock
-from trader.exchange.restless import BusyMarket, Restless
 from trader.exchange.routes_account import AccountRoutes
 from trader.exchange.routes_auth import AuthRoutes
 from trader.exchange.routes_binance import BinanceRoutes
@@ -88,7 +85,7 @@ class Exchange:
             if history:
                 history.compact_if_long(memory, life.state, venue.engine)
 
-        catalogue, busy = _on_demand(options, clock, venue, publish, series)
+        catalogue, busy = on_demand(options, clock, venue, publish, series)
         life = MarketLife(clock, venue, publish, series, load_population(), seed=options.seed, speed=options.speed,
                           faults=self._faults, memory=past, each_step=each_step, busy=busy)
         routes = _routes(options, venue, keys, life, clock, self._faults, audit, catalogue, series.stale())
@@ -126,25 +123,6 @@ class Exchange:
             "binance_rest_url": f"{rest_url}/binance", "ws_url": ws_url, "binance_ws_url": ws_url,
             "seed": self._options.seed, "window_ms": self._series.window_ms, "ca_file": self._options.tls,
         })
-
-
-def _on_demand(options: Options, clock: Clock, venue: Venue, publish: Callable[[Letter], None],
-               series: Series) -> tuple[Catalogue | None, Callable[[Quotable], None] | None]:
-    """What `--markets` and `--frames-per-s` add, and what must be called every few milliseconds for it."""
-    if options.markets and options.state:
-        raise ConfigError("--markets and --state: more markets are not kept in a file.", remedy="Leave one of the two out.")
-    rng, numbers = random.Random(options.seed + 3), itertools.count((clock.wall_ms() << 24) + (1 << 23))
-    settings = CatalogueSettings(options.markets, options.market_life_s, options.market_moves_per_s)
-    catalogue = Catalogue(clock, venue, publish, series, settings, rng, numbers) if options.markets else None
-    loud = Restless("busy", venue, rng, numbers, levels=20, nearest_cents=8) if options.frames_per_s else None
-    market = BusyMarket(clock, loud, options.frames_per_s) if loud else None
-
-    def busy(running: Quotable) -> None:
-        if market:
-            market.step(running)
-        if catalogue:
-            catalogue.step()
-    return catalogue, busy if market or catalogue else None
 
 
 def _history(options: Options, clock: Clock, on_broken: Callable[[], None]) -> History | None:

@@ -26,7 +26,7 @@ from trader.model.cycle import Cycle, Letter, Note, Now, RaiseEpoch, View
 from trader.model.event import Answer, MailWaiting, Outcome, PlaceResult, Timing
 from trader.model.heartbeat import NO_BEAT, BeatHealth
 from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
-from trader.model.order import OrderState
+from trader.model.order import OrderState, OwnFill
 from trader.model.units import MoneyMicro
 from trader.runtime.clock import Clock
 from trader.runtime.latency import LatencyWindow
@@ -71,6 +71,7 @@ class ExecutorReport(NamedTuple):
     failed_fills: int
     volume_micro: int
     fees_micro: int
+    last_fills: tuple[OwnFill, ...]          # oldest first
     residual_micro: int
     flatten: tuple[str, ...] | None          # of the last emergency close: what it could not sell; None while it is under way
     flattening: bool                         # there was one
@@ -245,6 +246,7 @@ def _report(state: State) -> ExecutorReport:
         guard_ms={name: held_ns // 1_000_000 for name, held_ns in state.guard_ns.items()},
         guard_since_ns=state.guard_since_ns,
         fills=ledger.fills, failed_fills=ledger.failed, volume_micro=ledger.volume_micro, fees_micro=ledger.fees_micro,
+        last_fills=tuple(state.last_fills),
         residual_micro=state.residual_micro,
         flatten=state.flatten.left if state.flatten else None, flattening=state.flatten is not None,
     )

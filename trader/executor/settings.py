@@ -30,7 +30,7 @@ class ExecutorSettings:
     max_order_usd: int = setting(1000, "Fat finger: … or one that costs more than this.", unit="$", low=1, high=10_000_000)
     max_through_fair_cents: int = setting(5, "Fat finger: … or a bid that is this much above the fair price, or an ask that is this "
                                           "much below it (without one: the mid).", unit="cents", low=0, high=100)
-    max_orders_10s: int = setting(400, "Orders placed within ten seconds beyond which the desk stops: something runs away.",
+    max_orders_10s: int = setting(600, "Orders placed within ten seconds beyond which the desk stops: something runs away.",
                                   low=10, high=10_000)
     heartbeat_ms: int = setting(7000, "Silence of the dead-man switch at which all is cancelled; the venue does it at 10 s.",
                                 unit="ms", low=2000, high=9500)

@@ -21,7 +21,7 @@ from trader.model.cycle import Guard, Latch, Note, Now, RaiseEpoch
 from trader.model.event import Outcome
 from trader.model.intent import Mode, QuoteIntent
 from trader.model.market import Market, VenueRules
-from trader.model.order import Slot
+from trader.model.order import OwnFill, Slot
 from trader.model.units import MICRO
 
 
@@ -120,6 +120,7 @@ class State:
         self.counts: Counter[str] = Counter()        # what happened, by name; docs/summary.md lists the names
         self.refusals: Counter[Outcome] = Counter()  # places that did not become orders, by what the venue or we said
         self.cancel_alls: Counter[str] = Counter()
+        self.last_fills: deque[OwnFill] = deque(maxlen=50)       # for stats
         self.guard_ns: Counter[str] = Counter()      # how long each guard was in force
         self.guard_since_ns: dict[str, int] = {}     # when each guard that is in force now began
         self.actions: list[Request | RaiseEpoch] = []

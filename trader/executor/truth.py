@@ -21,7 +21,8 @@ from trader.model.event import (
     TradeStatus,
     VenueStatus,
 )
-from trader.model.order import OrderState
+from trader.model.order import OrderState, OwnFill
+from trader.model.units import complement_bp
 
 _ABSENT_ANSWERS, _ABSENT_NS = 3, 10_000_000_000      # design §7: before that, "not found" proves nothing
 _REPEAT_MS = 250
@@ -68,6 +69,8 @@ def _on_new_leg(state: State, fill: Fill, order: Tracked) -> None:
         state.warn(f"fill failed before it was reported: {what}")
     else:
         state.counts["fills"] += 1
+        price_bp = fill.price_bp if order.spec.side is order.slot.side else complement_bp(fill.price_bp)
+        state.last_fills.append(OwnFill(state.counts["fills"], state.now.ms, order.slot.side, order.slot.kind, price_bp, fill.size_micro))
         state.info(f"fill: {what}")
 
 

@@ -23,7 +23,7 @@ _UNRESOLVED_DAYS = 2             # markets stops asking for an outcome then, too
 _WINDOWS = """SELECT * FROM windows WHERE coalesce(resolved_ms, close_ms) >= :day_ms
     OR (winning_token IS NULL AND close_ms >= :unresolved_ms) ORDER BY open_ms"""
 _ORDERS = """SELECT orders.*, spec FROM orders JOIN windows USING (condition_id) JOIN open_specs USING (order_id)
-    WHERE NOT ended AND close_ms > :late_ms ORDER BY placed_ms, orders.rowid"""
+    WHERE close_ms > :late_ms ORDER BY placed_ms, orders.rowid"""
 _FILLS = "SELECT * FROM fills WHERE condition_id = ? AND side IS NOT NULL ORDER BY heard_ms, heard_ns, trade_id, order_id"
 
 

@@ -44,7 +44,7 @@ _ORDER = """INSERT OR IGNORE INTO orders (order_id, run_id, condition_id, token_
     placed_ms, placed_ns, state, why, changed_ms, changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)"""
 _SPEC = "INSERT OR IGNORE INTO open_specs VALUES (?, ?)"
 _ENDED = "DELETE FROM open_specs WHERE order_id = ?"         # kept for as long as a start may have to ask about the order
-_MOVE = "UPDATE orders SET state = ?, why = ?, changed_ms = ?, changed_ns = ?, ended = ? WHERE order_id = ?"
+_MOVE = "UPDATE orders SET state = ?, why = ?, changed_ms = ?, changed_ns = ? WHERE order_id = ?"
 _MATCHED = "UPDATE orders SET matched_micro = ? WHERE order_id = ? AND matched_micro < ?"
 _FILL = """INSERT INTO fills (trade_id, order_id, run_id, condition_id, token_id, side, price_bp, size_micro, fee_micro, status, phase,
     venue_ms, traded_ms, heard_ms, heard_ns, changed_ms, changed_ns)
@@ -133,8 +133,7 @@ class Projection:
     def _moved(self, cycle: Cycle) -> Iterator[Statement]:
         why = {order_id: text for letter in cycle.letters for order_id, text in _words(letter)}
         for move in cycle.moves:
-            yield Statement(_MOVE, (move.state.value, why.get(move.order_id, ""), cycle.now.ms, cycle.now.ns, move.state in DONE,
-                                    move.order_id))
+            yield Statement(_MOVE, (move.state.value, why.get(move.order_id, ""), cycle.now.ms, cycle.now.ns, move.order_id))
             if move.state in DONE:
                 yield Statement(_ENDED, (move.order_id,))
 

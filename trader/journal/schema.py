@@ -30,9 +30,8 @@ CREATE TABLE cycles (
 CREATE TABLE orders (
     order_id TEXT PRIMARY KEY, run_id TEXT, condition_id TEXT, token_id TEXT, side TEXT, price_bp INTEGER, size_micro INTEGER,
     seq INTEGER, epoch INTEGER, placed_ms INTEGER, placed_ns INTEGER, state TEXT, why TEXT, changed_ms INTEGER, changed_ns INTEGER,
-    matched_micro INTEGER DEFAULT 0, ended INTEGER DEFAULT 0);
+    matched_micro INTEGER DEFAULT 0);
 CREATE INDEX orders_placed ON orders (placed_ms);
-CREATE INDEX orders_open ON orders (condition_id) WHERE NOT ended;
 CREATE TABLE open_specs (order_id TEXT PRIMARY KEY, spec TEXT) WITHOUT ROWID;
 CREATE TABLE fills (
     trade_id TEXT, order_id TEXT, run_id TEXT, condition_id TEXT, token_id TEXT, side TEXT, price_bp INTEGER, size_micro INTEGER,

@@ -56,7 +56,8 @@ _CARRIED = (
     """INSERT INTO windows SELECT * FROM old.windows
        WHERE coalesce(resolved_ms, close_ms) >= :day_ms OR (winning_token IS NULL AND close_ms >= :day_ms - 2 * :a_day_ms)""",
     """INSERT INTO orders SELECT * FROM old.orders
-       WHERE NOT ended AND condition_id IN (SELECT condition_id FROM windows WHERE close_ms > :late_ms)""",
+       WHERE order_id IN (SELECT order_id FROM old.open_specs)
+       AND condition_id IN (SELECT condition_id FROM windows WHERE close_ms > :late_ms)""",
     "INSERT INTO open_specs SELECT * FROM old.open_specs WHERE order_id IN (SELECT order_id FROM orders)",
     "INSERT INTO fills SELECT * FROM old.fills WHERE traded_ms >= :day_ms OR condition_id IN (SELECT condition_id FROM windows)",
     "INSERT INTO guards SELECT * FROM old.guards WHERE run_id = :run_id AND left_ms IS NULL",

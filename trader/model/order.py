@@ -70,6 +70,17 @@ NEXT: dict[OrderState, frozenset[OrderState]] = {
 DONE = frozenset(OrderState) - NEXT.keys()
 
 
+class OwnFill(NamedTuple):
+    """One fill of one of our orders, when it was booked, for stats and charts. In YES terms, as the quote that it filled."""
+
+    number: int              # +1 a fill of this run
+    at_ms: int               # wall
+    side: Side               # BUY: our bid was hit; SELL: our ask was lifted
+    kind: Kind
+    price_bp: PriceBp
+    size_micro: SizeMicro
+
+
 class WorkingOrder(NamedTuple):
     """One of our orders that may be live, for the strategy, stats and dumps."""
 

@@ -43,7 +43,7 @@ def wait_and_draw(trader: Watched, for_s: float | None, screen: LiveScreen, cloc
 
 
 class LogLines(logging.Handler):
-    """Keeps formatted lines until they are taken. Writers: all threads that log. Reader: the main thread."""
+    """Keeps formatted lines until they are taken. Writer: thread `log`. Reader: the main thread."""
 
     def __init__(self, form: logging.Formatter | None) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class LogLines(logging.Handler):
             self._left_out += 1
 
     def take(self) -> list[str]:
-        self.acquire()                           # held for a copy only: the writers are the threads that trade
+        self.acquire()                           # held for a copy only
         taken, left_out = list(self._lines), self._left_out
         self._lines.clear()
         self._left_out = 0
@@ -69,20 +69,20 @@ class LogLines(logging.Handler):
 class LiveScreen:
     """Between enter and exit, log handlers that write to a terminal stand aside. One that writes to a file goes on."""
 
-    def __init__(self, block: Block) -> None:
-        self._block, self._screen = block, Screen()
+    def __init__(self, block: Block, sinks: logging.Logger) -> None:
+        """`sinks`: the logger whose handlers write the log."""
+        self._block, self._screen, self._sinks = block, Screen(), sinks
         self._aside: list[logging.StreamHandler[TextIO]] = []
         self._lines = LogLines(None)
         self._on = False
 
     def __enter__(self) -> LiveScreen:
-        root = logging.getLogger()
-        self._aside = [one for one in root.handlers if isinstance(one, logging.StreamHandler) and one.stream.isatty()]
+        self._aside = [one for one in self._sinks.handlers if isinstance(one, logging.StreamHandler) and one.stream.isatty()]
         if self._aside:
             self._lines.setFormatter(self._aside[0].formatter)
-            root.addHandler(self._lines)
+            self._sinks.addHandler(self._lines)
         for handler in self._aside:
-            root.removeHandler(handler)
+            self._sinks.removeHandler(handler)
         self._on = True
         return self
 
@@ -107,10 +107,9 @@ class LiveScreen:
         with contextlib.suppress(OSError, ValueError):       # the terminal is gone, or its stream closed
             if self._block.ready():
                 self._block.clear()
-        root = logging.getLogger()
-        root.removeHandler(self._lines)
+        self._sinks.removeHandler(self._lines)
         for handler in self._aside:
-            root.addHandler(handler)
+            self._sinks.addHandler(handler)
         with contextlib.suppress(OSError, ValueError):
             for line in self._lines.take():
                 self._aside[0].stream.write(f"{line}\n")

@@ -9,8 +9,10 @@ from trader.executor.role import ExecutorReport
 from trader.model.book import Level, MarketBook, ReferencePrice
 from trader.model.intent import Inventory
 from trader.model.market import LiveMarket, Market
+from trader.model.order import OwnFill
 from trader.model.units import BP_PER_DOLLAR, MICRO
 from trader.runtime.clock import Clock
+from trader.runtime.latency import LatencyWindow
 from trader.runtime.supervisor import Supervisor
 from trader.settings import Settings
 
@@ -33,6 +35,7 @@ class DeskStats:
         self._desk: Desk | None = None
         self._supervisor: Supervisor | None = None
         self.exit_reason = ""
+        self.status_url: str | None = None       # written by the status server's thread
 
     def begin(self, settings: Settings, desk: Desk, supervisor: Supervisor) -> None:
         self._mode, self._desk, self._supervisor = settings.mode, desk, supervisor
@@ -56,6 +59,7 @@ class DeskStats:
         return {
             **self.summary(),
             **(self._market() if self._desk else {}),
+            "status_url": self.status_url,
             "quotes": _quotes(self._desk.hands.inventory.read() if self._desk else None),
             "depths": self.depths(),
             "roles": [role._asdict() for role in roles],
@@ -72,6 +76,7 @@ class DeskStats:
             "fair": None if pulse is None or pulse.fair_bp is None else pulse.fair_bp / BP_PER_DOLLAR,
             "reference": _reference(hands.reference.read(), live.now),
             "books": _books(hands.book.read(), live.now),
+            "last_fills": [_fill(fill) for fill in report.last_fills] if report else [],
             "guards_for_ms": {name: (now_ns - began_ns) // 1_000_000 for name, began_ns in since_ns.items()},
         }
 
@@ -92,7 +97,18 @@ class DeskStats:
             "verify": self._desk.verify.stats(),
             "journal": self._desk.journal.stats(),
             "recording": self._desk.record.stats() if self._desk.record else None,
-            "latency": _latency(self._desk),
+            "latency": {leg: window.summary() for leg, window in self.latencies().items()},
+        }
+
+    def latencies(self) -> dict[str, LatencyWindow]:
+        """Every leg from the frame to the acknowledgement; empty before there is a desk."""
+        return {} if self._desk is None else {
+            "frame_to_snapshot": self._desk.book_feed.latency,
+            "snapshot_to_intent": self._desk.strategy.latency,
+            "tick_lateness": self._desk.strategy.lateness,
+            "intent_to_outbox": self._desk.executor.intent_to_outbox,
+            "outbox_to_wire": self._desk.executor.outbox_to_wire,
+            "wire_to_ack": self._desk.executor.wire_to_ack,
         }
 
     def _open_orders(self, report: ExecutorReport | None) -> int | None:
@@ -208,11 +224,6 @@ def _quotes(held: Inventory | None) -> list[dict[str, Any]]:
     ]
 
 
-def _latency(desk: Desk) -> dict[str, Any]:
-    """Each leg with count, p50 and p99 in microseconds."""
-    return {
-        "frame_to_snapshot": desk.book_feed.latency.summary(),
-        "snapshot_to_intent": desk.strategy.latency.summary(),
-        "tick_lateness": desk.strategy.lateness.summary(),
-        **desk.executor.stats(),
-    }
+def _fill(fill: OwnFill) -> dict[str, Any]:
+    return {"number": fill.number, "at_ms": fill.at_ms, "side": fill.side, "kind": fill.kind,
+            "price": fill.price_bp / BP_PER_DOLLAR, "size": fill.size_micro / MICRO}

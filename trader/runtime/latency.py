@@ -1,6 +1,6 @@
 """Latencies of one leg as counts a bucket, cheap enough for the hot path. Writer: one thread. Readers: stats, metrics, series.
 
-The buckets are the preferred numbers of ISO 3 (R20: twenty a decade, each 12 % above the last), so that 1, 2 and 5 of every
+The buckets are the preferred numbers of ISO 3 (R20: twenty a decade, each 11 to 14 % above the last), so that 1, 2 and 5 of every
 decade are bounds, which is what `/metrics` shows.
 """
 
@@ -32,7 +32,7 @@ class _Counts(NamedTuple):
 
 
 class LatencyWindow:
-    """Adding a sample takes about a quarter of a microsecond and never allocates but once in half a window."""
+    """Adding a sample takes less than half a microsecond and allocates once in half a window."""
 
     def __init__(self, recent: int = RECENT) -> None:
         self._half = self._left = max(1, recent // 2)
@@ -49,7 +49,7 @@ class LatencyWindow:
             self._turn()
 
     def summary(self) -> dict[str, float]:
-        """Count, p50 and p99 in microseconds of the recent samples, within 6 %; any thread. Zeroes before the first one."""
+        """Count, p50 and p99 in microseconds of the recent samples, within a bucket (14 %); any thread. Zeroes before the first one."""
         counts = self._counts                    # one read: the writer may turn meanwhile
         cumulated = list(accumulate(map(add, counts.before, counts.newest)))
         count = cumulated[-1]
