@@ -72,10 +72,11 @@ RULES = (
                                             "fleet/worker.py"}),
          "a library owns no signals; call Trader.request_stop from the command line"),
     Rule(frozenset({"websocket", "httpx", "websockets", "py_clob_client_v2"}),
-         frozenset({"venues", "feeds", "gateway", "exchange", "cli", "ops/preflight.py", "testing"}),
+         frozenset({"venues", "feeds", "gateway", "exchange", "cli", "ops/preflight.py", "ops/alerts.py", "testing"}),
          "wire knowledge belongs into venues/<name>/ behind venues/contract.py"),
     Rule(frozenset({"waitress"}), frozenset({"ops", "exchange"}), "HTTP is served by ops and by the exchange only"),
     Rule(frozenset({"yaml"}), frozenset({"config"}), "take a frozen settings class; only config.py reads conf.yaml"),
+    Rule(frozenset({"sqlite3"}), frozenset({"journal"}), "the journal is read through journal/report.py, reader.py or recall.py"),
     Rule(frozenset({"psycopg"}), frozenset({"decision"}), "reference data is read through decision/"),
     Rule(frozenset({"unittest", "pytest", "hypothesis"}), NOBODY, "test code belongs into tests/, fakes for embedders into testing/"),
 )

@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from trader import desk as desks
-from trader.errors import OrdersMayBeOpen, RoleFailed, TraderError
+from trader.errors import ConfigError, ControlError, OrdersMayBeOpen, RoleFailed, TraderError
 from trader.exchange.keeper import ExchangeKeeper
+from trader.executor.role import ExecutorReport
 from trader.journal.folder import JournalFolder
 from trader.journal.past import claim_past
 from trader.journal.role import JournalRole
 from trader.model.event import Command, Control
 from trader.model.intent import Strategy
+from trader.model.setting import Secret
+from trader.ops.alerts import LAST_WORDS_S, AlertRole, Incident, targets_of
 from trader.ops.answers import answers_of
 from trader.ops.archive import require_folder
 from trader.ops.control import ControlRole, control_dir
+from trader.ops.health import examine
 from trader.ops.key_lock import KeyLock
 from trader.ops.recorder import RecordRole
 from trader.ops.stats import DeskStats
+from trader.ops.status_server import StatusRole
 from trader.ops.threads import dump_threads
 from trader.runtime.clock import Clock, SystemClock
+from trader.runtime.latency import LatencyWindow
 from trader.runtime.supervisor import Supervisor, Watch
 from trader.settings import Settings
 from trader.venues.polymarket.account import open_account
@@ -52,11 +59,12 @@ class Trader:
     """
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, strategy: Strategy | None = None,
-                 record: Path | None = None) -> None:
+                 record: Path | None = None, reread: Callable[[], Settings] | None = None) -> None:
         """`strategy`: a quoting rule of your own instead of the one that `strategy.name` chooses (docs/embedding.md).
-        `record`: a folder to which every raw frame of the feeds is written (docs/frames.md)."""
+        `record`: a folder to which every raw frame of the feeds is written (docs/frames.md).
+        `reread`: where `trader reload` finds the settings of now; an embedder calls `reload` himself."""
         self._settings, self._clock, self._strategy = settings, clock or SystemClock(), strategy
-        self._record = record
+        self._record, self._reread = record, reread
         self._life = threading.RLock()               # one start or stop at a time; a signal handler may come in between
         self._ended = threading.Event()              # the run ended by itself: a failure, or the market closed
         self._flat = threading.Event()               # the executor has proved that nothing is open
@@ -69,6 +77,9 @@ class Trader:
         self._folder: JournalFolder | None = None
         self._desk: desks.Desk | None = None
         self._supervisor = Supervisor(self._clock, settings.runtime.watchdog_ms, self._on_failure)
+        self._bystanders = Supervisor(self._clock, settings.runtime.watchdog_ms, _forgo)     # trading does not end with them
+        self._alerts = AlertRole(targets_of(settings.ops), settings.ops.alert_repeat_s, self._reported, self._clock)
+        self._secrets: tuple[Secret, ...] = ()
         self._stats = DeskStats(self._clock)
         self._exchange_died = False
         self._started = self._running = False
@@ -141,12 +152,36 @@ class Trader:
         """Cancels everything now, verifies it, cools down, and quotes again. Returns at once."""
         self._tell(Command.CANCEL_ALL, reason)
 
+    def reload(self, settings: Settings) -> None:
+        """New parameters of the strategy, within a tick. Raises ConfigError and changes nothing when they are wrong, or when
+        `settings` differ from the trader's own anywhere else."""
+        strategy = self._desk_that_runs("reload").strategy
+        fixed = [one.name for one in fields(settings) if one.name != "strategy"
+                 and getattr(settings, one.name) != getattr(self._settings, one.name)]
+        if fixed:
+            raise ConfigError(f"only strategy: can change while the trader runs; these differ too: {', '.join(fixed)}.",
+                              remedy="Undo that, or restart to apply it.")
+        if self._strategy is not None:
+            raise ConfigError("this trader runs a strategy that a program gave it; there is nothing to reload.",
+                              remedy="Change it there.")
+        strategy.reload(settings.strategy)
+
+    def reread(self) -> None:
+        """`reload` with what stands in the configuration now. Raises ConfigError; ControlError without a configuration to read."""
+        if self._reread is None:
+            raise ControlError("this trader got its settings from a program, not from a file.", remedy="Have it call reload().")
+        self.reload(self._reread())
+
     def _tell(self, command: Command, reason: str) -> None:
-        if self._desk is None or not self._running:
-            raise TraderError(f"{command.value} reached a trader that does not run.",
-                              remedy="Call it between start() and stop(); a stopped trader has cancelled everything.")
+        desk = self._desk_that_runs(command.value)
         log.info("%s: %s", command.value, reason)
-        self._desk.hands.inbox.put(Control(command, reason))
+        desk.hands.inbox.put(Control(command, reason))
+
+    def _desk_that_runs(self, wanted: str) -> desks.Desk:
+        if self._desk is None or not self._running:
+            raise TraderError(f"{wanted} reached a trader that does not run.",
+                              remedy="Call it between start() and stop(); a stopped trader has cancelled everything.")
+        return self._desk
 
     # --- what it shows ----------------------------------------------------------------------------------------------
 
@@ -156,6 +191,17 @@ class Trader:
         watchdog_ms = self._settings.runtime.watchdog_ms
         return self._running and self._failure is None and all(
             role.alive and role.doing_ms <= role.limit_ms + watchdog_ms for role in self._supervisor.report())
+
+    def health(self) -> dict[str, Any]:
+        """One boolean and a reason a component, and the whole (docs/status-server.md)."""
+        self._exchange_is_gone()
+        trouble = self._failure.problem if self._failure else "" if self._running else "it does not run"
+        roles = [*self._supervisor.report(), *self._bystanders.report()]
+        return examine(self._settings, self._desk, roles, self._clock.monotonic_ns(), trouble)
+
+    def latencies(self) -> Mapping[str, LatencyWindow]:
+        """Every leg of the path from a frame to an acknowledged order."""
+        return self._stats.latencies()
 
     def stats(self) -> dict[str, Any]:
         """Everything there is to know now, as plain JSON values (docs/summary.md)."""
@@ -167,7 +213,14 @@ class Trader:
 
     def threads_text(self) -> str:
         """A thread dump for people (docs/threads.md)."""
-        return dump_threads(self._supervisor.report(), self._stats.depths())
+        return dump_threads([*self._supervisor.report(), *self._bystanders.report()], self._stats.depths())
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What no log may show, beside the secrets of the settings: of mode embedded's wallet, and what the venue gave at start."""
+        return self._secrets
+
+    def _reported(self) -> ExecutorReport | None:
+        return None if self._desk is None else self._desk.hands.report.read()
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -179,6 +232,7 @@ class Trader:
         if settings.mode == "embedded":
             settings = self._with_exchange(settings)
         account = open_account(settings.polymarket, settings.polymarket.private_key.reveal(), self._clock)
+        self._secrets = desks.secrets_of(account)
         self._lock = KeyLock(control_dir(settings.ops), account.credentials.key)
         past = claim_past(settings.journal, settings.mode, account.address, self._clock.wall_ms())
         self._folder = past.folder
@@ -199,6 +253,10 @@ class Trader:
         self._stats.begin(self._settings, desk, self._supervisor)
         for role in (*desk.roles, watch, control):
             self._supervisor.start(role)
+        if self._alerts.wanted:
+            self._bystanders.start(self._alerts)
+        if self._settings.ops.status_port >= 0:
+            self._bystanders.start(StatusRole(self._settings.ops, self, self._clock, self._stats.serves_at))
         self._until(lambda: self._ended.is_set() or all(role.cycles for role in self._supervisor.report()), FIRST_CYCLES_S)
         if self._failure is not None:
             raise self._failure
@@ -229,6 +287,8 @@ class Trader:
             self._release(late)
             if not verified:                         # said here too: an interrupt goes on as itself
                 log.error("the venue did not confirm that nothing is open")
+                self._alerts.tell(Incident("orders_open", "exit", "it ended, and the venue did not confirm that nothing is open."))
+            self._bystanders.stop_all(LAST_WORDS_S + 1)
         return verified
 
     def _cancel_everything(self) -> bool:
@@ -293,6 +353,7 @@ class Trader:
         failure = error if isinstance(error, TraderError) else RoleFailed(
             f"role {name} crashed: {error!r}.", remedy="The log above has the traceback and every thread's stack; please report it.")
         self._failure = self._failure or failure
+        self._alerts.tell(Incident("crash", name, f"role {name} failed: {error} Everything is cancelled and the run ends."))
         log.error("role %s failed: %s\n%s", name, error, self.threads_text())
         self._ended.set()
 
@@ -330,3 +391,7 @@ class Trader:
         end_ns = self._clock.monotonic_ns() + int(deadline_s * 1e9)
         while not done() and self._clock.monotonic_ns() < end_ns:
             self._parked.wait(LOOK_S)
+
+
+def _forgo(name: str, error: BaseException) -> None:
+    log.error("%s failed: %s. Trading goes on without it.", name, error)

@@ -36,13 +36,15 @@ def parser() -> argparse.ArgumentParser:
     _reasoned(_addressed(command("pause", "cancel all orders of a running trader and place none until `trader resume`")))
     _resume(command("resume", "end a pause; quoting starts again after the cool-down"))
     _reasoned(_addressed(command("cancel-all", "cancel all orders of a running trader now; it quotes again after the cool-down")))
+    _addressed(command("reload", "read the strategy's parameters again, and apply them if they are right"))
     _reasoned(_addressed(command("flatten", "pause a running trader and sell what it holds, at a bounded price")))
     _frames(command("frames", "show what is in a recording: books, counts, mismatches"))
     _report(command("fills", "show what was traded, from the journal"))
     _report(command("orders", "show what was placed and what became of it, from the journal"))
     _report(command("pnl", "show what each window came to, from the journal"))
     _journal(command("journal", "check a journal"))
-    command("version", "show the version of trader and of Python")
+    _json(command("version", "show the version of trader and of Python"))
+    _completion(command("completion", "print what makes a shell complete these commands"))
     return top
 
 
@@ -58,6 +60,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
 def _check(parser: argparse.ArgumentParser) -> None:
     _configured(parser)
     parser.add_argument("--offline", action="store_true", help="the configuration only")
+    _json(parser)
 
 
 def _configured(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +89,14 @@ def _addressed(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--control-dir", default="", metavar="DIR", help="its ops.control_dir, if its configuration sets one")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs; repeated answers a line each")
     return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose; docs/terminal.md says where to put it")
 
 
 def _reasoned(parser: argparse.ArgumentParser) -> None:

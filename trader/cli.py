@@ -1,11 +1,12 @@
 """The command line. The only place that installs signal handlers, configures logging, turns process-wide knobs and exits.
 
-Runs on the main thread. Beside it runs `dump`, which writes a thread dump to the log when SIGUSR1 asks for one.
+Runs on the main thread. Beside a trader run `log`, `signals` (thread dump, reload) and `life` (the sign of life).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -13,25 +14,27 @@ import platform
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
-import httpx
-
 from trader import __version__, remote
 from trader.arguments import parser
 from trader.config import Settings, load_config
-from trader.errors import TraderError, VenueUnreachable
+from trader.errors import TraderError
+from trader.model.setting import Secret
+from trader.ops.errands import Errands
 from trader.ops.live_screen import LiveScreen, wait_and_draw
-from trader.ops.preflight import DEADLINE_S, preflight
+from trader.ops.logs import Logs
+from trader.ops.preflight import OK, Check, Preflight, failure_of
+from trader.ops.sign_of_life import SignOfLife, Systemd, signs_of
 from trader.ops.summary import require_writable, summary_text, write_summary
 from trader.ops.terminal import Block, can_draw, wants_colour
-from trader.ops.threads import DumpOnDemand
 from trader.runtime.clock import SystemClock
 from trader.runtime.role import RoleThread
+from trader.settings import secrets_in
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +53,17 @@ class Runnable(Protocol):
     def stop(self, reason: str = "stop") -> None: ...
     def summary(self) -> dict[str, Any]: ...
     def threads_text(self) -> str: ...
+    def healthy(self) -> bool: ...
+    def reread(self) -> None: ...
+    def secrets(self) -> tuple[Secret, ...]: ...
 
 
-Build = Callable[[Settings, Path | None], Runnable]      # what is to be run, and the folder of its recording
+Reread = Callable[[], Settings]
+Build = Callable[[Settings, Path | None, Reread], Runnable]      # what is to be run, the folder of its recording, its settings of now
 
 
-def _build_trader(settings: Settings, record: Path | None) -> Runnable:
-    trader: Runnable = import_module("trader.app").Trader(settings, record=record)      # imported late: `trader version` needs no venue
+def _build_trader(settings: Settings, record: Path | None, reread: Reread) -> Runnable:
+    trader: Runnable = import_module("trader.app").Trader(settings, record=record, reread=reread)    # late: `trader version` needs no venue
     return trader
 
 
@@ -99,33 +106,60 @@ def _run(options: argparse.Namespace, build: Build) -> int:
     if options.summary is not None:
         require_writable(options.summary)
     level = [f"ops.log_level={options.log_level}"] if options.log_level else []
-    settings = load_config(options.conf, overrides=[*options.overrides, *level])
+
+    def load() -> Settings:
+        return load_config(options.conf, overrides=[*options.overrides, *level])
+
+    settings, systemd = load(), Systemd(os.environ)
     _configure_logging(settings.ops.log_level)
     sys.setswitchinterval(settings.runtime.switch_interval_us / 1e6)
-    trader = build(settings, options.record)
-    with Signals(trader) as signals:
+    trader = build(settings, options.record, load)
+    with Logs(settings.ops, lambda: (*secrets_in(settings), *trader.secrets()), SystemClock()) as logs, Signals(trader) as signals:
         trader.start()
-        _run_until_stopped(trader, signals, options)
+        with _sign_of_life(trader, settings, systemd):
+            _run_until_stopped(trader, signals, options, logs, systemd)
     return 0
 
 
-def _run_until_stopped(trader: Runnable, signals: Signals, options: argparse.Namespace) -> None:
+@contextlib.contextmanager
+def _sign_of_life(trader: Runnable, settings: Settings, systemd: Systemd) -> Iterator[None]:
+    """It goes on while the trader stops, but not beyond."""
+    clock = SystemClock()
+    life = RoleThread(SignOfLife(trader.healthy, signs_of(settings.ops, systemd, clock), clock),
+                      lambda name, error: log.error("%s failed", name, exc_info=error))
+    _tell_systemd(systemd, "READY=1")
+    life.start()
+    try:
+        yield
+    finally:
+        life.ask_to_stop()
+
+
+def _tell_systemd(systemd: Systemd, state: str) -> None:
+    try:
+        systemd.notify(state)
+    except OSError as error:
+        log.warning("systemd does not take %r: %s", state, error)
+
+
+def _run_until_stopped(trader: Runnable, signals: Signals, options: argparse.Namespace, logs: Logs, systemd: Systemd) -> None:
     reason = "unexpected error"
     try:
-        ended = _wait(trader, options)
+        ended = _wait(trader, options, logs)
         reason = "the run ended" if ended else signals.stopped_by or f"{options.for_s} s are over"
     finally:
+        _tell_systemd(systemd, "STOPPING=1")
         try:
             trader.stop(reason)
         finally:                                 # the summary matters most when stopping went wrong
             _tell(trader.summary(), options.summary)
 
 
-def _wait(trader: Runnable, options: argparse.Namespace) -> bool:
+def _wait(trader: Runnable, options: argparse.Namespace, logs: Logs) -> bool:
     """True when the run ended by itself. In a terminal with a table to look at meanwhile."""
     if options.no_screen or not can_draw(sys.stdout, os.environ):
         return trader.wait(options.for_s)
-    with LiveScreen(Block(sys.stdout, colour=wants_colour(os.environ))) as screen:
+    with LiveScreen(Block(sys.stdout, colour=wants_colour(os.environ)), logs.sinks) as screen:
         return wait_and_draw(trader, options.for_s, screen, SystemClock())
 
 
@@ -140,23 +174,26 @@ def _tell(summary: dict[str, Any], path: Path | None) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    settings = load_config(options.conf, overrides=options.overrides)
-    print(f"configuration  ok    {options.conf}: mode {settings.mode}, "
-          f"{settings.market.slug or f'series {settings.market.series_id}'}")
-    if settings.mode == "embedded":
-        print("exchange       ok    started on this machine by `trader run`; nothing else to check")
-    elif not options.offline:
-        _check_venue(settings)
+    settings, found = load_config(options.conf, overrides=options.overrides), []
+    for check in _checks(settings, options):
+        found.append(check)
+        if not options.json:
+            print(check, flush=True)
+    failure = failure_of(found)
+    if options.json:
+        print(json.dumps({"ready": failure is None, "checks": [check._asdict() for check in found]}, indent=2))
+    if failure is not None:
+        raise failure
     return 0
 
 
-def _check_venue(settings: Settings) -> None:
-    with httpx.Client(timeout=DEADLINE_S) as client:
-        checks = preflight(settings, client, SystemClock())
-    print(*checks, sep="\n", flush=True)
-    failed = [check.what for check in checks if not check.ok]
-    if failed:
-        raise VenueUnreachable(f"the venue is not ready: {', '.join(failed)}.", remedy="The lines with FAIL say what to do.")
+def _checks(settings: Settings, options: argparse.Namespace) -> Iterator[Check]:
+    yield Check("configuration", OK, f"{options.conf}: mode {settings.mode}, "
+                                     f"{settings.market.slug or f'series {settings.market.series_id}'}")
+    if settings.mode == "embedded":
+        yield Check("exchange", OK, "started on this machine by `trader run`; nothing else to check")
+    elif not options.offline:
+        yield from Preflight(settings, SystemClock()).checks()
 
 
 def _frames(options: argparse.Namespace) -> int:
@@ -172,54 +209,70 @@ def _journal(options: argparse.Namespace) -> int:
 
 
 def _version(options: argparse.Namespace) -> int:
-    print(f"trader {__version__} (Python {platform.python_version()})")
+    versions = {"trader": __version__, "python": platform.python_version()}
+    print(json.dumps(versions) if options.json else f"trader {versions['trader']} (Python {versions['python']})")
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    print(import_module("shtab").complete(parser(), options.shell))
     return 0
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "check": _check, "frames": _frames, "version": _version,
+    "check": _check, "frames": _frames, "version": _version, "completion": _completion,
     "status": remote.status, "threads": remote.threads,
     "fills": _journal, "orders": _journal, "pnl": _journal, "journal": _journal,
     "pause": remote.pause, "resume": remote.resume, "cancel-all": remote.cancel_all, "flatten": remote.flatten,
+    "reload": remote.reload,
 }
-
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
+_DUMP, _RELOAD = b"d", b"r"
+
+
 class Signals:
-    """SIGINT, SIGTERM, SIGHUP (the terminal is gone): an orderly stop, and at the second one out at once. SIGUSR1: a thread
-    dump to the log, at a level that is always shown.
+    """SIGINT, SIGTERM: an orderly stop, and at the second one out at once. SIGUSR1: a thread dump to the log, at a level that is
+    always shown. SIGHUP: the terminal is gone, which is a stop too; but while there is one, or never was one, a reload.
 
     A handler interrupts the main thread anywhere, so it takes no lock: it stores, writes to a pipe, or leaves. Installed
     before the trader starts, because the default of SIGUSR1 ends the process; the old handlers come back at the end.
     """
 
-    def __init__(self, trader: Runnable, leave: Callable[[int], None] = os._exit) -> None:
-        self._trader, self._leave = trader, leave
-        self._dump = DumpOnDemand(lambda: log.error("thread dump\n%s", trader.threads_text()), SystemClock())
-        self._dumper = RoleThread(self._dump, lambda name, error: log.error("%s failed", name, exc_info=error))
+    def __init__(self, trader: Runnable, leave: Callable[[int], None] = os._exit, has_terminal: Callable[[], bool] | None = None) -> None:
+        self._trader, self._leave, self._has_terminal = trader, leave, has_terminal or _has_terminal
+        self._errands = Errands({_DUMP: self._write_dump, _RELOAD: self._reload}, SystemClock())
+        self._thread = RoleThread(self._errands, lambda name, error: log.error("%s failed", name, exc_info=error))
         self._before: dict[int, Any] = {}
+        self._had_terminal = self._has_terminal()
         self.stopped_by = ""
 
     def __enter__(self) -> Signals:
-        self._dumper.start()
-        stops = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:       # `nohup trader run` outlives its terminal
-            stops.append(signal.SIGHUP)
-        for number in stops:
-            self._before[number] = signal.signal(number, self._on_stop)
-        self._before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, lambda number, frame: self._dump.ring())
+        self._thread.start()
+        handlers = {signal.SIGINT: self._on_stop, signal.SIGTERM: self._on_stop, signal.SIGHUP: self._on_hang_up,
+                    signal.SIGUSR1: lambda number, frame: self._errands.ring(_DUMP)}
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:       # `nohup trader run` outlives its terminal
+            del handlers[signal.SIGHUP]
+        for number, handler in handlers.items():
+            self._before[number] = signal.signal(number, handler)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        self._dumper.ask_to_stop()
-        self._dumper.join(1.0)
-        if not self._dumper.is_alive():
-            self._dump.close()
+        self._thread.ask_to_stop()
+        self._thread.join(1.0)
+        if not self._thread.is_alive():
+            self._errands.close()
+
+    def _on_hang_up(self, number: int, frame: FrameType | None) -> None:
+        if self._had_terminal and not self._has_terminal():
+            self._on_stop(number, frame)
+        else:
+            self._errands.ring(_RELOAD)
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
@@ -229,6 +282,24 @@ class Signals:
             self._leave(_FORCED)
         self.stopped_by = self.stopped_by or name
         self._trader.request_stop(name)
+
+    def _write_dump(self) -> None:               # thread signals
+        log.error("thread dump\n%s", self._trader.threads_text())
+
+    def _reload(self) -> None:                   # thread signals
+        try:
+            self._trader.reread()
+        except TraderError as error:
+            log.error("SIGHUP: nothing is changed: %s", error)
+
+
+def _has_terminal() -> bool:
+    """A controlling terminal that is still there. One that hung up cannot be opened any more."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _configure_logging(level: str) -> None:

@@ -151,7 +151,7 @@ def build(settings: Settings, account: Account, past: Past, clock: Clock, *, str
     `record`: the folder to which every raw frame goes."""
     hands = HandOffs(settings)
     venue = settings.polymarket
-    recorder = None if record is None else RecordRole(record, clock, hide=_secrets(account))
+    recorder = None if record is None else RecordRole(record, clock, hide=secrets_of(account))
     signing = account_signing(account)
     book_feed = BookFeed(PolymarketMarketStream(venue.ws_url), settings.feeds, hands.book_orders, hands.book, hands.book_health,
                          hands.bell, clock, pulse=hands.pulse, samples=hands.samples, recorder=_tape(recorder, BookFeed.name))
@@ -180,8 +180,8 @@ def _tape(recorder: RecordRole | None, conn: str) -> Recorder:
     return NOT_RECORDED if recorder is None else recorder.tape(conn)
 
 
-def _secrets(account: Account) -> tuple[Secret, ...]:
-    """What no recording may hold. The venue names us by our API key in every trade."""
+def secrets_of(account: Account) -> tuple[Secret, ...]:
+    """What no recording and no log may hold. The venue names us by our API key in every trade."""
     mine = account.credentials
     return Secret(mine.key), mine.secret, mine.passphrase, account.private_key
 

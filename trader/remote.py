@@ -1,4 +1,4 @@
-"""Commands to a trader that runs in another process: status, threads, pause, resume, cancel-all, flatten. Main thread.
+"""Commands to a trader that runs in another process: status, threads, pause, resume, reload, cancel-all, flatten. Main thread.
 
 Each asks over the trader's control socket. One that changes something returns only when the trader shows that it is done, so
 that exit code 0 of `trader pause` means: the venue confirmed that nothing is open.
@@ -109,6 +109,11 @@ def pause(options: Namespace) -> int:
 def resume(options: Namespace) -> int:
     _asked(options, "resume", force=options.force)
     return _tell(options, lambda stats: "paused" not in stats["guards"], "resumed")
+
+
+def reload(options: Namespace) -> int:
+    before = _asked(options, "reload")["before"]
+    return _tell(options, lambda stats: stats.get("strategy_reloads", 0) > before, "reloaded: the new parameters are in force")
 
 
 def cancel_all(options: Namespace) -> int:

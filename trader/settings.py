@@ -20,7 +20,8 @@ from trader.fleet.settings import FleetSettings
 from trader.gateway.settings import GatewaySettings
 from trader.journal.settings import JournalSettings
 from trader.markets.settings import MarketSettings
-from trader.model.setting import Limits, limits_of, setting
+from trader.model.setting import Limits, Secret, limits_of, setting
+from trader.ops.logs import levels_in
 from trader.ops.settings import OpsSettings
 from trader.runtime.settings import RuntimeSettings
 from trader.strategy.base import strategy_named
@@ -59,6 +60,12 @@ class Declaration(NamedTuple):
 def declarations() -> dict[str, Declaration]:
     """Every key by its path, in the order of the file."""
     return {declared.path: declared for declared in _declared_in(Settings, "")}
+
+
+def secrets_in(settings: Settings) -> tuple[Secret, ...]:
+    """Every secret that these settings hold."""
+    found = (getattr(section, one.name) for name in sections() for section in [getattr(settings, name)] for one in fields(section))
+    return tuple(value for value in found if isinstance(value, Secret) and value)
 
 
 def sections() -> dict[str, type]:
@@ -174,6 +181,14 @@ def _strategy_is_known(s: Settings) -> Contradiction | None:
     return None
 
 
+def _log_levels_are_known(s: Settings) -> Contradiction | None:
+    try:
+        levels_in(s.ops.log_levels)
+    except ConfigError as why:
+        return Contradiction(("ops.log_levels",), f"{why.problem.removeprefix('ops.log_levels.')} {why.remedy}")
+    return None
+
+
 def _target_within_most(s: Settings) -> Contradiction | None:
     return _in_order("fleet.target_assets", s.fleet.target_assets, "fleet.max_assets", s.fleet.max_assets)
 
@@ -230,6 +245,7 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _waits_in_order,
     _target_within_most,
     _two_ports,
+    _log_levels_are_known,
     _status_beyond_loopback_needs_a_token,
     _status_token_is_long,
     _strategy_is_known,

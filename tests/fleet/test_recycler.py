@@ -184,6 +184,11 @@ class FleetModel(RuleBasedStateMachine):
     def markets_are_born(self, count: int) -> None:
         self.stage.discover(*range(self.next, self.next + count))
         self.next += count
+        self.stage.pass_time(1000)
+
+    @rule()
+    def all_is_well(self) -> None:
+        self.stage.settle()
 
     @rule(ms=st.sampled_from([100, 1000, 31_000, 200_000]))
     def time_passes(self, ms: int) -> None:
@@ -214,6 +219,21 @@ class FleetModel(RuleBasedStateMachine):
     def a_connection_is_replaced(self, data) -> None:
         if live := sorted(self.stage.connections.live):
             self.stage.keeper.take(RecycleNow(data.draw(st.sampled_from(live))))
+            newest = max(self.stage.connections.live, default=0)
+            if newest and data.draw(st.booleans()):
+                self.stage.up(newest)
+                self.snapshots_come_on(data, newest)
+
+    def snapshots_come_on(self, data, number: int) -> None:
+        for token in data.draw(st.lists(st.sampled_from(sorted(self.stage.connections.live[number].owed) or [""]), unique=True)):
+            if number in self.stage.connections.live and token in self.stage.connections.live[number].owed:
+                self.stage.deliver(number, token)
+
+    @rule()
+    def a_replacement_loses_its_line(self) -> None:
+        for recycle in list(self.stage.recycler.active.values()):
+            if recycle.moved and self.stage.connections.live[recycle.new].is_up:
+                self.stage.down(recycle.new)
 
     @rule(data=st.data())
     def a_market_ends(self, data) -> None:

@@ -26,10 +26,10 @@ VIEW = View(None, None, None, None, None, (), False, None, "")
 NOW_MS = 1_795_000_000_000
 
 
-def write(path, count=1):
+def write(path, count=1, run_id="run-1"):
     """A journal with so many fills, a minute apart, in one window; the newest a minute ago."""
     folder = JournalFolder(path)
-    journal = Journal(folder, Run("run-1", "live", "0.1.0", "", "", "{}", NOTHING_RECALLED), fresh=True, max_bytes=2**30, keep=5)
+    journal = Journal(folder, Run(run_id, "live", "0.1.0", "", "", "{}", NOTHING_RECALLED), fresh=True, max_bytes=2**30, keep=5)
     journal.begin(Now(0, 0))
     for number in range(count):
         now = Now(number, NOW_MS - (count - number) * 60_000)
@@ -97,11 +97,12 @@ def test_of_all_wallets_the_one_that_wrote_last_is_meant(tmp_path):
     assert files_at(tmp_path)[0].parent.name == "live-b"
 
 
-def test_of_real_money_all_files_are_one_story_and_of_play_money_only_the_newest_file(tmp_path):
+def test_of_real_money_all_files_are_one_story_and_of_play_money_only_those_of_the_newest_run(tmp_path):
     for name in ("live-a", "embedded"):
-        write(tmp_path / name)
-        write(tmp_path / name)
-    assert (len(files_at(tmp_path / "live-a")), [file.name for file in files_at(tmp_path / "embedded")]) == (2, ["journal-000002.sqlite"])
+        for run_id in ("run-1", "run-2", "run-2"):       # the second goes on in a second file
+            write(tmp_path / name, run_id=run_id)
+    assert len(files_at(tmp_path / "live-a")) == 3
+    assert [file.name for file in files_at(tmp_path / "embedded")] == ["journal-000002.sqlite", "journal-000003.sqlite"]
 
 
 def test_where_there_is_no_journal_it_says_what_to_name(tmp_path):

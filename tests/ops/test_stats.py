@@ -64,7 +64,7 @@ def desk(tmp_path):
 def test_before_the_desk_is_built_there_is_only_the_head(desk):
     desk.clock.advance(ms=1_500)
     assert desk.stats.summary() == {"mode": "", "seconds": 1.5, "exit_reason": ""}
-    assert desk.stats.now() == {**desk.stats.summary(), "quotes": [], "depths": {}, "roles": []}
+    assert desk.stats.now() == {**desk.stats.summary(), "status_url": None, "quotes": [], "depths": {}, "roles": []}
 
 
 def test_before_the_executor_reported_there_is_what_the_others_know(desk):
@@ -124,6 +124,13 @@ def test_quotes_show_the_side_of_the_quote_and_of_the_token(desk):
     desk.publish()
     assert desk.stats.now()["quotes"] == [{"order_id": "0x1", "side": "SELL", "kind": "COMPLEMENT_BUY", "token_side": "BUY",
                                            "price": 0.49, "remaining": 25.5, "state": "WORKING"}]
+
+
+def test_a_fill_shows_the_side_and_price_of_the_quote_that_was_filled(desk):
+    desk.begin()
+    desk.publish()
+    assert desk.stats.now()["last_fills"] == [{"number": 2, "at_ms": 1_700_000_000_000, "side": "SELL", "kind": "COMPLEMENT_BUY",
+                                               "price": 0.515, "size": 2.5}]
 
 
 def test_depths_show_what_waits_in_each_hand_off(desk):

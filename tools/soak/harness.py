@@ -126,9 +126,9 @@ class Soak:
 
     # judging ---------------------------------------------------------------------------------------------------------
 
-    def end(self, *, apart_from: Collection[str] = ()) -> tuple[dict[str, Any], ExchangeAudit]:
+    def end(self, *, apart_from: Collection[str] = (), streams: bool = True) -> tuple[dict[str, Any], ExchangeAudit]:
         """Ends the desk in the quiet part of a window and checks what every soak must keep, apart from checks (by name) that this one
-        makes fail. (Its summary, the exchange's audit of it.)"""
+        makes fail. `streams`: they were never disturbed. (Its summary, the exchange's audit of it.)"""
         self._await_quiet_part()
         self.say("stopping the desk")
         code, summary = self.desk.interrupt(60)
@@ -136,7 +136,7 @@ class Soak:
         ledger, audit = self.wallet.ledger(), read_audit(self.exchange, address=self.wallet.address)
         self.checks.append(equal("open orders at the exchange", ledger.get("open_orders"), 0))
         if summary:
-            kept = [*self._orders(summary, audit), *self._holdings(summary, ledger), *self._streams(summary)]
+            kept = [*self._orders(summary, audit), *self._holdings(summary, ledger), *(self._streams(summary) if streams else ())]
             self.checks += [check for check in kept if check.name not in apart_from]
         self.facts |= {"window_s": self.exchange.window_ms / 1000, "first_order_s": list(self.windows.values()),
                        "not_audited": audit.forgotten["orders"], "summary": summary}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from trader.executor import core, guards
 from trader.executor.pnl import Pnl, WindowResult
@@ -206,14 +206,6 @@ class ExecutorRole:
         if now.ns >= self._report_due_ns:
             self._report_due_ns = now.ns + REPORT_EVERY_NS
             self._report.publish(_report(state))
-
-    def stats(self) -> dict[str, Any]:
-        """Latency legs that end here; any thread."""
-        return {
-            "intent_to_outbox": self.intent_to_outbox.summary(),
-            "outbox_to_wire": self.outbox_to_wire.summary(),
-            "wire_to_ack": self.wire_to_ack.summary(),
-        }
 
 
 def _inventory(state: State) -> Inventory:

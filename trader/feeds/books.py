@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from trader.feeds.event_counts import EventCounts
 from trader.feeds.token_book import Integrity, TokenBook
@@ -52,7 +52,8 @@ class Books:
         self.integrity = Integrity()
         self._live_tokens: tuple[str, ...] = ()
         self.dumps = self.changes = 0            # of the live market: what the others do says nothing about it
-        self._counts = Counter[type]()
+        self._level_changes = 0
+        self._counts = Counter[type]()           # of all other kinds
         self._ignored = EventCounts()
         self.publishes = 0
 
@@ -62,7 +63,9 @@ class Books:
 
     def events(self) -> dict[str, int]:
         """How many of each kind came; those that no book needs by the venue's name."""
-        return {kind.__name__: count for kind, count in self._counts.copy().items() if kind is not Ignored} | self._ignored.by_name()
+        changes = {LevelChange.__name__: self._level_changes} if self._level_changes else {}
+        others = {kind.__name__: count for kind, count in self._counts.copy().items() if kind is not Ignored}
+        return changes | others | self._ignored.by_name()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -86,6 +89,8 @@ class Books:
         if wanted.live != self._live:
             self._live, self._dirty = wanted.live, True
             self._live_tokens = wanted.live.tokens if wanted.live else ()
+            for token, book in self._by_token.items():
+                book.is_live = token in self._live_tokens
             for book in self._live_books():
                 book.asked_ns = now_ns           # from now on its dump is urgent
         return add, remove
@@ -98,8 +103,19 @@ class Books:
 
     def apply(self, event: BookEvent, now_ns: int) -> None:
         """Events of tokens that are not wanted (any more) are counted and dropped."""
-        kind = type(event)
-        self._counts[kind] += 1
+        if type(event) is LevelChange:               # nearly all of them
+            self._level_changes += 1
+            book = self._by_token.get(event.token_id)
+            if book is not None:
+                self._dirty = True
+                self.changes += book.is_live
+                book.change(event, now_ns)
+                return
+        else:
+            self._counts[type(event)] += 1
+        self._apply_rare(event, now_ns)
+
+    def _apply_rare(self, event: BookEvent, now_ns: int) -> None:
         if isinstance(event, Ignored):
             self._ignored.add(event)
         if isinstance(event, _NOT_A_BOOK):
@@ -109,12 +125,8 @@ class Books:
             self._ignored.add_name("foreign")
             return
         self._dirty = True
-        is_live = event.token_id in self._live_tokens
-        if kind is LevelChange:
-            self.changes += is_live
-            book.change(cast(LevelChange, event), now_ns)        # nearly all of them
-        elif isinstance(event, BookDump):
-            self.dumps += is_live
+        if isinstance(event, BookDump):
+            self.dumps += book.is_live
             book.dump(event, now_ns)
         elif isinstance(event, TopOnly):
             book.check(event, now_ns)

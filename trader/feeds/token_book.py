@@ -15,9 +15,6 @@ from trader.model.book import BookTop, Level
 from trader.model.units import PriceBp
 from trader.venues.contract import BookDump, LevelChange, TopOnly
 
-_Top = tuple[PriceBp | None, PriceBp | None]
-
-
 class Integrity:
     """How often our top was compared with the venue's, and how often it was wrong. Shared by the books of one connection."""
 
@@ -33,7 +30,7 @@ class TokenBook:
     `asked_ns`: when the missing dump was last asked for; `retried`: by a second subscription.
     """
 
-    __slots__ = ("_burst", "_claim", "_integrity", "_ladder", "asked_ns", "has_dump", "is_wrong", "open_ns", "retried", "tick_bp",
+    __slots__ = ("_burst", "_integrity", "_ladder", "asked_ns", "has_dump", "is_live", "is_wrong", "open_ns", "retried", "tick_bp",
                  "token_id", "venue_ms", "verbatim")
 
     def __init__(self, token_id: str, tick_bp: PriceBp, integrity: Integrity, now_ns: int, *, keeps_text: bool = True) -> None:
@@ -41,9 +38,9 @@ class TokenBook:
         self.token_id, self.tick_bp, self._integrity = token_id, tick_bp, integrity
         self._ladder = Ladder()
         self.verbatim = Verbatim(token_id, tick_bp, is_kept=keeps_text)
-        self._claim: _Top | None = None          # the venue's top, not yet ours
-        self._burst: tuple[int, str] | None = None       # the update that made the claim; None: a bare top made it
-        self.open_ns: int | None = None          # since when ours differs
+        self.open_ns: int | None = None          # since when our top is not the venue's
+        self._burst: tuple[int, str] | None = None       # the update that the venue's top came with; None: it came alone
+        self.is_live = False                     # of the market that is traded
         self.has_dump, self.is_wrong, self.retried, self.asked_ns = False, False, False, now_ns
         self.venue_ms = 0
 
@@ -67,28 +64,30 @@ class TokenBook:
         self.tick_bp = dump.tick_bp or self.tick_bp
         self.verbatim.load(dump, self.tick_bp, now_ns)
         self.has_dump, self.is_wrong, self.retried, self.venue_ms = True, False, False, dump.venue_ms
-        self._claim = self._burst = self.open_ns = None
-        self._settle(now_ns)
+        self._burst = self.open_ns = None
+        self._settle(self._ladder.bids.best_bp, self._ladder.asks.best_bp, now_ns)
 
     def change(self, change: LevelChange, now_ns: int) -> None:
         """Without a dump there is nothing to change; the dump on its way contains it."""
         if not self.has_dump:
             return
-        burst = (change.venue_ms, change.hash)
-        if self.open_ns is not None and self._burst is not None and self._burst != burst:
+        is_bid, price_bp, size_micro, bid_bp, ask_bp, venue_ms, change_hash = change[1:8]
+        if self.open_ns is not None and self._burst is not None and self._burst != (venue_ms, change_hash):
             self._mismatch(now_ns)               # the last burst is over and never came to agree
             return
-        side = self._ladder.bids if change.is_bid else self._ladder.asks
-        side.set(change.price_bp, change.size_micro)
+        ladder = self._ladder
+        (ladder.bids if is_bid else ladder.asks).set(price_bp, size_micro)
         self.verbatim.change(change, now_ns)
-        self.venue_ms, self._claim, self._burst = change.venue_ms, (change.bid_bp, change.ask_bp), burst
-        self._settle(now_ns)
+        self.venue_ms = venue_ms
+        self._settle(bid_bp, ask_bp, now_ns)
+        if self.open_ns is not None:
+            self._burst = (venue_ms, change_hash)
 
     def check(self, top: TopOnly, now_ns: int) -> None:
         """The venue's word alone. One that is older than the newest change says nothing."""
         if self.has_dump and top.venue_ms >= self.venue_ms:
-            self._claim, self._burst = (top.bid_bp, top.ask_bp), None
-            self._settle(now_ns)
+            self._burst = None
+            self._settle(top.bid_bp, top.ask_bp, now_ns)
 
     def new_tick(self, tick_bp: PriceBp, now_ns: int) -> None:
         """The grid changed: nothing known before holds, a dump must follow."""
@@ -98,7 +97,7 @@ class TokenBook:
     def forget(self, now_ns: int) -> None:
         """Continuity is lost: wait for a dump, from now on."""
         self.has_dump, self.is_wrong, self.retried, self.asked_ns = False, False, False, now_ns
-        self._claim = self._burst = self.open_ns = None
+        self._burst = self.open_ns = None
         self.verbatim.forget()
 
     def doubt(self, now_ns: int) -> None:
@@ -114,11 +113,12 @@ class TokenBook:
         if self.open_ns is not None and now_ns - self.open_ns >= BURST_NS:
             self._mismatch(now_ns)
 
-    def _settle(self, now_ns: int) -> None:
+    def _settle(self, bid_bp: PriceBp | None, ask_bp: PriceBp | None, now_ns: int) -> None:
+        """Compares our top with the venue's. A crossed book is never a state of the venue, whatever it says."""
         self._integrity.checks += 1
-        bid_bp, ask_bp = self._ladder.bids.best_bp, self._ladder.asks.best_bp
-        is_crossed = bid_bp is not None and ask_bp is not None and bid_bp >= ask_bp     # never a state of the venue
-        if not is_crossed and (self._claim is None or self._claim == (bid_bp, ask_bp)):
+        own_bid_bp, own_ask_bp = self._ladder.bids.best_bp, self._ladder.asks.best_bp
+        agrees = own_bid_bp == bid_bp and own_ask_bp == ask_bp
+        if agrees and (own_bid_bp is None or own_ask_bp is None or own_bid_bp < own_ask_bp):
             self.open_ns = None
         elif self.open_ns is None:
             self.open_ns = now_ns

@@ -168,9 +168,6 @@ class Recycler:
         if recycle.waiting:
             return
         del self.active[recycle.old]
-        for entry in self._on(recycle.old):
-            if entry.status is not Status.EXPIRED:   # one token had moved when the other's need to ended: both follow
-                self._give(entry, recycle.new)
         self._retire(recycle.old)
         self.completed += 1
         log.info("recycle: connection %d has replaced %d", recycle.new, recycle.old)

@@ -32,7 +32,7 @@ DEADLINE_S = 5.0             # of a webhook's answer
 COMMAND_S = 10.0
 WAITING_LIMIT = 100          # deliveries; beyond it the oldest is given up
 RETRY_S = (2, 10, 60)        # after the first, second and third failure; then it is given up
-LAST_WORDS_S = 5.0           # at the end, for what still waits
+LAST_WORDS_S = 2.0           # at the end, for what still waits
 _NS = 1_000_000_000
 
 KILL_SWITCHES = frozenset({"daily_loss", "paused"})                      # only an operator ends these
@@ -53,10 +53,10 @@ class Incident(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """One message. `count`: how often it happened since the last one of its kind."""
+    """One message. `times`: how often it happened since the last one of its kind."""
 
     incident: Incident
-    count: int
+    times: int
     wall_ms: int
 
 
@@ -97,7 +97,7 @@ def _market(report: ExecutorReport) -> str:
 
 class _Held(NamedTuple):
     sent_ns: int
-    count: int               # that were held back since
+    times: int               # that it was held back since
     newest: Incident
 
 
@@ -116,16 +116,16 @@ class Deduplication:
             held = self._held.get(key)
             if held is None:
                 due.append(Alert(incident, 1, wall_ms))
-            self._held[key] = _Held(now_ns, 0, incident) if held is None else _Held(held.sent_ns, held.count + 1, incident)
+            self._held[key] = _Held(now_ns, 0, incident) if held is None else _Held(held.sent_ns, held.times + 1, incident)
         return due
 
     def _due(self, now_ns: int, wall_ms: int) -> list[Alert]:
         over = [(key, held) for key, held in self._held.items() if now_ns - held.sent_ns >= self._again_after_ns]
         for key, held in over:
             del self._held[key]
-            if held.count:
+            if held.times:
                 self._held[key] = _Held(now_ns, 0, held.newest)
-        return [Alert(held.newest, held.count, wall_ms) for _, held in over if held.count]
+        return [Alert(held.newest, held.times, wall_ms) for _, held in over if held.times]
 
 
 # --- where it goes ----------------------------------------------------------------------------------------------------
@@ -173,13 +173,13 @@ def as_row(alert: Alert) -> dict[str, Any]:
     """`text` is what chat webhooks show."""
     return {
         "text": as_text(alert), "kind": alert.incident.kind, "name": alert.incident.name, "severity": alert.incident.severity,
-        "count": alert.count, "time": datetime.fromtimestamp(alert.wall_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        "count": alert.times, "time": datetime.fromtimestamp(alert.wall_ms / 1000, UTC).isoformat(timespec="milliseconds"),
         "host": platform.node(), "pid": os.getpid(),
     }
 
 
 def as_text(alert: Alert) -> str:
-    times = f" ({alert.count} times)" if alert.count > 1 else ""
+    times = f" ({alert.times} times)" if alert.times > 1 else ""
     return f"trader on {platform.node()} (pid {os.getpid()}), {alert.incident.severity}: {alert.incident.text}{times}"
 
 

@@ -11,19 +11,26 @@ from typing import Any, Protocol
 from trader.errors import ControlError
 from trader.ops.control import Command
 from trader.ops.threads import sample_threads
+from trader.ops.waits import wait_of
 
 REASON_LIMIT = 200
 
 
-class Operated(Protocol):
-    """What operators may do with a `Trader`. After `cancel_all` it quotes again by itself, after `pause` and `flatten` by `resume`."""
+class Dumped(Protocol):
+    """What a thread dump of a `Trader` is made of."""
 
     def stats(self) -> dict[str, Any]: ...
     def threads_text(self) -> str: ...
+
+
+class Operated(Dumped, Protocol):
+    """What operators may do with a `Trader`. After `cancel_all` it quotes again by itself, after `pause` and `flatten` by `resume`."""
+
     def pause(self, reason: str) -> None: ...
     def resume(self, *, force: bool = False) -> None: ...
     def cancel_all(self, reason: str = "cancel_all") -> None: ...
     def flatten(self, reason: str = "flatten") -> None: ...
+    def reread(self) -> None: ...
 
 
 def answers_of(trader: Operated) -> dict[str, Command]:
@@ -46,10 +53,15 @@ def answers_of(trader: Operated) -> dict[str, Command]:
         trader.flatten(reason_in(request, "operator"))
         return {}
 
+    def reload(request: dict[str, Any]) -> dict[str, Any]:
+        before = trader.stats().get("strategy_reloads", 0)
+        trader.reread()
+        return {"before": before}
+
     return {
-        "threads": lambda request: _threads(trader),
+        "threads": lambda request: threads_answer(trader),
         "status": lambda request: {"stats": trader.stats()},
-        "pause": pause, "resume": resume, "cancel_all": cancel_all, "flatten": flatten,
+        "pause": pause, "resume": resume, "cancel_all": cancel_all, "flatten": flatten, "reload": reload,
     }
 
 
@@ -62,7 +74,9 @@ def reason_in(request: dict[str, Any], usual: str) -> str:
     return reason
 
 
-def _threads(trader: Operated) -> dict[str, Any]:
-    stats = trader.stats()
-    threads = [{**one._asdict(), "stack": [spot._asdict() for spot in one.stack]} for one in sample_threads()]
-    return {"text": trader.threads_text(), "threads": threads, "roles": stats["roles"], "depths": stats["depths"]}
+def threads_answer(trader: Dumped) -> dict[str, Any]:
+    """The dump as text and, for programs, as it was collected."""
+    stats, samples = trader.stats(), sample_threads()
+    threads = [{**one._asdict(), "stack": [spot._asdict() for spot in one.stack]} for one in samples]
+    waits = [wait_of(one.name, one.stack)._asdict() for one in samples]
+    return {"text": trader.threads_text(), "threads": threads, "waits": waits, "roles": stats["roles"], "depths": stats["depths"]}

@@ -54,17 +54,23 @@ def run(arguments: argparse.Namespace, now_ms: int, width: int) -> str:
 def files_at(path: Path) -> list[Path]:
     """The journals meant by a file, the folder of a wallet, or the folder of all wallets (then: of the one that wrote last).
 
-    Runs with play money have nothing to do with each other: of them only the newest file is meant.
+    Runs with play money have nothing to do with each other: of them only the newest is meant.
     """
     if path.is_file():
         return [path]
     if files := journal_files(path):
-        return files[-1:] if path.name.startswith(_PLAY_MONEY) else files
+        return _of_newest_run(files) if path.name.startswith(_PLAY_MONEY) else files
     wallets = [found for folder in path.glob("*/") if (found := journal_files(folder))]
     if not wallets:
         raise JournalError(f"there is no journal in {path}.",
                            remedy="Name a file or a folder; journal.dir of the configuration says where they are.")
     return files_at(max(wallets, key=_written_ns)[-1].parent)
+
+
+def _of_newest_run(files: list[Path]) -> list[Path]:
+    """A long one goes through several files, and each of these runs begins a file."""
+    last = [[run.run_id for run in reader.runs([file])][-1:] for file in files]
+    return [file for file, run in zip(files, last, strict=True) if run == last[-1]]
 
 
 def _written_ns(files: list[Path]) -> int:

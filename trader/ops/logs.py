@@ -126,7 +126,7 @@ def _remark(text: str, level: int = logging.WARNING, name: str = __name__) -> lo
 
 class _Seen(NamedTuple):
     since_ns: int
-    count: int
+    times: int
     last: logging.LogRecord
 
 
@@ -148,8 +148,8 @@ class Repeats:
         kind = (record.name, record.levelno, text)
         ended = self.expire(now_ns)
         seen = self._seen.get(kind, _Seen(now_ns, 0, record))
-        self._seen[kind] = _Seen(seen.since_ns, seen.count + 1, record)
-        return [*ended, record] if seen.count < self._limit else ended
+        self._seen[kind] = _Seen(seen.since_ns, seen.times + 1, record)
+        return [*ended, record] if seen.times < self._limit else ended
 
     def expire(self, now_ns: int) -> list[logging.LogRecord]:
         """The counts of all that have had their time. The oldest stands first, because a kind is removed before it starts anew."""
@@ -166,7 +166,7 @@ class Repeats:
 
 
 def _told(seen: _Seen, limit: int) -> list[logging.LogRecord]:
-    more = seen.count - limit
+    more = seen.times - limit
     return [_remark(f"{seen.last.msg} (and {more} more like this)", seen.last.levelno, seen.last.name)] if more > 0 else []
 
 

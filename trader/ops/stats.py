@@ -35,11 +35,14 @@ class DeskStats:
         self._desk: Desk | None = None
         self._supervisor: Supervisor | None = None
         self.exit_reason = ""
-        self.status_url: str | None = None       # written by the status server's thread
+        self.status_url: str | None = None
 
     def begin(self, settings: Settings, desk: Desk, supervisor: Supervisor) -> None:
         self._mode, self._desk, self._supervisor = settings.mode, desk, supervisor
         self._started_ns = self._clock.monotonic_ns()
+
+    def serves_at(self, url: str) -> None:
+        self.status_url = url
 
     def end(self, *, verified: bool) -> None:
         """`verified`: the venue confirmed that nothing is open."""

@@ -1,36 +1,23 @@
 """The thread dump: what every thread of this process does right now, as text (docs/threads.md says how to read it).
 
-`dump_threads` runs on whichever thread wants to know: `control` (`trader threads`), `dump` (SIGUSR1), or one that reports a
-failure. It takes no lock that a role holds. `DumpOnDemand` is the role behind SIGUSR1.
+`dump_threads` runs on whichever thread wants to know: `control` (`trader threads`), `signals` (SIGUSR1), or one that reports a
+failure. It takes no lock that a role holds.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import FrameType
 from typing import NamedTuple
 
-from trader.runtime.clock import Clock
-from trader.runtime.role import Posture
+from trader.ops.waits import Spot, is_overdue, picture, wait_of
 from trader.runtime.supervisor import RoleReport
 
-PARK_S = 0.2
 _NO_LIMIT_MS = 10**9         # longer than any declared limit; "not started" and "stopped" have none
-
-
-class Spot(NamedTuple):
-    """One line of a stack: where, and the source there (empty when it cannot be read)."""
-
-    file: str
-    line: int
-    function: str
-    source: str
 
 
 class ThreadSample(NamedTuple):
@@ -43,7 +30,7 @@ class ThreadSample(NamedTuple):
 
 
 def dump_threads(reports: list[RoleReport], depths: Mapping[str, int]) -> str:
-    """The dump of this process: a table with a line a thread, the depths of the queues, then every stack."""
+    """The dump of this process: a line a thread, the depths of the queues, who waits for whom, then every stack."""
     return format_dump(sample_threads(), reports, depths)
 
 
@@ -91,6 +78,7 @@ def format_dump(samples: Iterable[ThreadSample], reports: Iterable[RoleReport], 
         *(_row(sample.name, sample.native_id, sample.cpu_ms, roles.get(sample.name)) for sample in samples),
         *(_row(report.name, report.native_id, None, report) for report in gone),
         f"queues: {', '.join(f'{name} {depth}' for name, depth in depths.items()) or 'none'}",
+        *picture([wait_of(sample.name, sample.stack) for sample in samples], roles),
         *(_stack(sample) for sample in samples),
     ])
 
@@ -106,7 +94,7 @@ def _row(name: str, native_id: int | None, cpu_ms: int | None, report: RoleRepor
 def _doing(report: RoleReport) -> str:
     if not report.alive:
         return f"NOT RUNNING ({report.doing})"
-    return f"{report.doing} OVERDUE" if report.doing_ms > report.limit_ms else report.doing
+    return f"{report.doing} OVERDUE" if is_overdue(report) else report.doing
 
 
 def _stack(sample: ThreadSample) -> str:
@@ -116,44 +104,3 @@ def _stack(sample: ThreadSample) -> str:
         if spot.source:
             lines.append(f"      {spot.source}")
     return "\n".join(lines)
-
-
-# --- on demand --------------------------------------------------------------------------------------------------------
-
-
-class DumpOnDemand:
-    """The `dump` role: writes a dump whenever it is rung, on its own thread, also while the main thread starts or stops.
-
-    A signal handler interrupts the main thread anywhere, perhaps with the log's lock held, so it may only `ring`: one write
-    to a pipe.
-    """
-
-    name = "dump"
-
-    def __init__(self, write_dump: Callable[[], None], clock: Clock) -> None:
-        self._write_dump = write_dump
-        self.posture = Posture(clock)
-        self._read_end, self._write_end = os.pipe()
-        os.set_blocking(self._write_end, False)
-
-    def ring(self) -> None:                      # signal handler
-        with contextlib.suppress(BlockingIOError):       # a full pipe is thousands of unread rings: the dump comes anyway
-            os.write(self._write_end, b"!")
-
-    def on_start(self) -> None:
-        pass
-
-    def do_work(self) -> None:
-        ready, _, _ = select.select([self._read_end], [], [], PARK_S)
-        if ready:
-            os.read(self._read_end, 65_536)      # rings coalesce
-            self.posture.declare("writing a dump", 5_000)
-            self._write_dump()
-
-    def on_stop(self) -> None:
-        pass                                     # the pipe lives as long as a handler may ring
-
-    def close(self) -> None:
-        """After the handler is gone and the thread has ended."""
-        os.close(self._read_end)
-        os.close(self._write_end)

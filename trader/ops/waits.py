@@ -56,22 +56,20 @@ PARKING: dict[tuple[str, str], Parking] = {
     ("trader/runtime/pause.py", "pause"): _TIMER,
     ("trader/ops/logs.py", "take"): Parking("log lines", ("every thread",)),
     ("trader/ops/control.py", "do_work"): Parking("a command", ("an operator",)),
-    ("trader/ops/threads.py", "do_work"): Parking("a signal", ("an operator",)),
+    ("trader/ops/errands.py", "do_work"): Parking("a signal", ("an operator",)),
     ("trader/exchange/child.py", "wait"): Parking("its child's end", ("the exchange process",)),
     ("trader/app.py", "wait"): Parking("a stop", ("an operator",)),
 }
 _LOCK = Parking("a lock", ("whoever holds it",))
-_BEYOND = ("trader/runtime/role.py", "run")      # further out is the shell of every role
+_SHELL = ("trader/runtime/role.py", "run")       # of every role; further out nothing is of interest
 
 
 def wait_of(thread: str, stack: Sequence[Spot]) -> Wait:
     """From the innermost function outwards: the first that is a parking spot says it. Else the thread runs, or wants a lock."""
-    for spot in reversed(stack):
-        path = _in_package(spot.file)
-        if (path, spot.function) == _BEYOND:
-            break
-        parking = PARKING.get((path, spot.function))
-        if parking is not None and (parking is not _TIMER or _is_waiting(stack)):
+    ours = [(_in_package(spot.file), spot.function) for spot in reversed(stack) if _in_package(spot.file)]
+    for depth, place in enumerate(ours[: ours.index(_SHELL)] if _SHELL in ours else ours):
+        parking = PARKING.get(place)
+        if parking is not None and (depth == 0 or place[1] != "do_work"):        # a cycle that has gone deeper does something
             return Wait(thread, *parking)
     if stack and stack[-1].source.startswith("with ") and "lock" in stack[-1].source:
         return Wait(thread, f"a lock ({stack[-1].source.rstrip(':')})", _LOCK.fed_by)
@@ -104,11 +102,6 @@ def _told(wait: Wait) -> str:
 
 def _mark(role: RoleReport | None) -> str:
     return "   OVERDUE" if role is not None and role.alive and is_overdue(role) else ""
-
-
-def _is_waiting(stack: Sequence[Spot]) -> bool:
-    """A role's cycle counts as its timer only while it really is inside a wait."""
-    return stack[-1].file.endswith("threading.py")
 
 
 def _in_package(file: str) -> str:

@@ -74,5 +74,6 @@ def _quantile_us(cumulated: list[int], quantile: float) -> float:
     rank = quantile * cumulated[-1]
     bucket = min(bisect_left(cumulated, rank), len(BOUNDS_NS) - 1)
     low_ns, before = (BOUNDS_NS[bucket - 1], cumulated[bucket - 1]) if bucket else (0, 0)
-    inside = (rank - before) / max(1, cumulated[bucket] - before)
-    return round((low_ns + (BOUNDS_NS[bucket] - low_ns) * min(inside, 1.0)) / 1000, 1)
+    inside = min(1.0, (rank - before) / max(1, cumulated[bucket] - before))
+    quantile_ns: float = low_ns + (BOUNDS_NS[bucket] - low_ns) * inside
+    return round(quantile_ns / 1000, 1)

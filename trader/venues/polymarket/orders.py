@@ -40,7 +40,7 @@ FIRST_PAGE, NO_MORE_PAGES = "MA==", "LTE="
 MAX_PAGES = 100                      # ten thousand rows of one market: beyond that something is wrong
 MAX_CANCELS = 1000                   # ids in one request
 REPEAT_LOST_MS = 50                  # pause before a cancel is repeated on a new connection
-_ASSET_TYPE = {"v1": "CONDITIONAL", "v2": "CONDITIONAL-V2"}
+_ASSET_TYPE = {"v1": "CONDITIONAL", "v2": "CONDITIONAL-V2"}      # protocol → how the venue calls its tokens
 _REPEATED = frozenset({Outcome.RATE_LIMITED, Outcome.UNKNOWN, Outcome.VENUE_MODE})
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class PolymarketOrders:
         tokens: list[tuple[str, int]] = []
         for token_id in token_ids:
             if outcome is Outcome.OK:
-                outcome, size_micro = self._balance({"asset_type": _ASSET_TYPE[protocol], "token_id": token_id})
+                outcome, size_micro = self._balance({"asset_type": asset_type_of(protocol), "token_id": token_id})
                 tokens.append((token_id, size_micro))
         return (outcome, MoneyMicro(cash_micro), tuple(tokens)) if outcome is Outcome.OK else (outcome, MoneyMicro(0), ())
 
@@ -156,6 +156,10 @@ class PolymarketOrders:
             if reply.outcome not in _REPEATED or now_ns + wait_ms * 1_000_000 >= end_ns:
                 return reply
             self._pause(wait_ms / 1000)
+
+
+def asset_type_of(protocol: str) -> str:
+    return _ASSET_TYPE[protocol]
 
 
 def _said(reply: Reply) -> Outcome:

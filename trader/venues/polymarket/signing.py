@@ -172,6 +172,11 @@ class OrderSigner:
         }))
 
 
+def exchange_of(chain_id: int, protocol: str, neg_risk: bool) -> str:
+    """The contract that may take our money and tokens when an order of such a market is filled."""
+    return _exchanges(chain_id)[protocol, neg_risk]
+
+
 def _exchanges(chain_id: int) -> dict[ExchangeKey, str]:
     """The contract that each kind of market settles on. Protocol V2 has one for everything."""
     contracts = get_contract_config(chain_id)

@@ -7,10 +7,11 @@ from functools import lru_cache
 import orjson
 
 from trader.errors import WireError
-from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, price_bp_from_wire, scaled_int, size_micro_from_wire
+from trader.model.units import BP_PER_DOLLAR, PriceBp, SizeMicro, price_bp_from_wire, scaled_int, size_micro_from_wire
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)     # what walking through foreign JSON may raise
 CHANGELOG = "Compare it with docs/venues/polymarket.md and the venue's changelog."
+_DECIMALS = 6                    # of a size
 _MOST_DIGITS = 24                # of a size, its six decimals included: far more shares than there are dollars
 _FIRST_MS = 100_000_000_000      # as seconds the year 5138, as milliseconds 1973: nothing real lies between
 
@@ -50,11 +51,13 @@ def level_bp_from_wire(text: str) -> PriceBp:
 
 
 def size_from_wire(text: str) -> SizeMicro:
-    """A size; most are whole shares, which need no splitting at the point. '' is 0, as in `size_matched` of a killed order."""
+    """A size. '' is 0, as in `size_matched` of a killed order. One that is written plainly is read in four C calls: two a `price_change`."""
     if len(text) > _MOST_DIGITS:
         raise ValueError(f"a size of {len(text)} digits")
-    if text.isdigit() and text.isascii():
-        return SizeMicro(int(text) * MICRO)
+    whole, _, fraction = text.partition(".")
+    digits = whole + fraction.ljust(_DECIMALS, "0")
+    if whole and len(fraction) <= _DECIMALS and digits.isascii() and digits.isdigit():
+        return SizeMicro(int(digits))
     return size_micro_from_wire(text) if text else SizeMicro(0)
 
 
