@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import logging
 import os
@@ -17,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from trader.cli import Signals, main
-from trader.config import Settings
+from trader.cli import _COMMANDS, Signals, main
+from trader.config import Settings, load_config
 from trader.errors import OrdersMayBeOpen, TraderError, VenueUnreachable
-from trader.runtime.clock import SystemClock
+from trader.model.setting import Secret
 
 
 class FakeTrader:
@@ -33,11 +32,23 @@ class FakeTrader:
         self.record: Path | None = None
         self.calls: list[Any] = []
         self.looks = 0
-        self.dumped = threading.Event()
+        self.dumped, self.reloaded = threading.Event(), threading.Event()
 
-    def build(self, settings: Settings, record: Path | None = None) -> FakeTrader:
-        self.settings, self.record = settings, record
+    def build(self, settings: Settings, record: Path | None, reread: Callable[[], Settings]) -> FakeTrader:
+        self.settings, self.record, self._read_again = settings, record, reread
         return self
+
+    def healthy(self) -> bool:
+        return True
+
+    def secrets(self) -> tuple[Secret, ...]:
+        return (Secret("the venue's passphrase"),)
+
+    def reread(self) -> None:
+        try:
+            self.calls.append(("reread", self._read_again().strategy.base_size))
+        finally:
+            self.reloaded.set()
 
     def start(self) -> None:
         self.calls.append("start")
@@ -62,6 +73,12 @@ class FakeTrader:
 
     def summary(self) -> dict[str, Any]:
         return {"exit_reason": self.calls[-1][1], "seconds": 1.0, "mode": "embedded"}
+
+    def is_flat(self) -> bool:
+        return True
+
+    def thread_ids(self) -> dict[str, int | None]:
+        return {"strategy": threading.get_native_id(), "executor": None}
 
     def threads_text(self) -> str:
         self.dumped.set()
@@ -110,9 +127,11 @@ def test_set_and_log_level_reach_the_settings(conf: str) -> None:
     assert logging.getLogger("trader").level == logging.ERROR
 
 
-def test_the_switch_interval_of_the_configuration_is_applied(conf: str) -> None:
-    main(["run", conf, "--set", "runtime.switch_interval_us=700"], FakeTrader().build)
-    assert sys.getswitchinterval() == pytest.approx(0.0007)
+def test_the_process_is_tuned_while_it_trades_and_only_then(conf: str) -> None:
+    before, seen = sys.getswitchinterval(), list[float]()
+    trader = FakeTrader(during=lambda trader: bool(seen.append(sys.getswitchinterval())))
+    main(["run", conf, "--set", "runtime.switch_interval_us=700"], trader.build)
+    assert (seen, sys.getswitchinterval()) == ([pytest.approx(0.0007)], before)
 
 
 def test_the_summary_is_printed_and_written(conf: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,11 +188,37 @@ def raising(number: signal.Signals) -> Callable[[FakeTrader], bool]:
     return during
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_an_orderly_stop(conf: str, number: signal.Signals) -> None:
     trader = FakeTrader(during=raising(number))
     assert main(["run", conf], trader.build) == 0
     assert trader.calls[-2:] == [("request_stop", number.name), ("stop", number.name)]
+
+
+def test_a_terminal_that_is_gone_is_an_orderly_stop() -> None:
+    trader, terminal = FakeTrader(), iter([True, False])
+    with Signals(trader, has_terminal=lambda: next(terminal)):
+        signal.raise_signal(signal.SIGHUP)
+    assert trader.calls == [("request_stop", "SIGHUP")]
+
+
+@pytest.mark.parametrize("has_terminal", [True, False], ids=["kill -HUP from a terminal", "a service without one"])
+def test_sighup_reads_the_configuration_again_unless_a_terminal_went_away(conf: str, has_terminal: bool) -> None:
+    trader = FakeTrader()
+    trader.build(load_config(conf), None, lambda: load_config(conf, overrides=["strategy.base_size=77"]))
+    with Signals(trader, has_terminal=lambda: has_terminal):
+        signal.raise_signal(signal.SIGHUP)
+        assert trader.reloaded.wait(5)
+    assert trader.calls == [("reread", 77)]
+
+
+def test_a_configuration_that_became_wrong_changes_nothing_and_is_told(conf: str, caplog: pytest.LogCaptureFixture) -> None:
+    trader = FakeTrader()
+    trader.build(load_config(conf), None, lambda: load_config(conf, overrides=["strategy.base_size=no"]))
+    with Signals(trader, has_terminal=lambda: False):
+        signal.raise_signal(signal.SIGHUP)
+        assert trader.reloaded.wait(5)
+    assert trader.calls == [] and "SIGHUP: nothing is changed" in caplog.text and "strategy.base_size" in caplog.text
 
 
 def test_a_second_signal_leaves_at_once_and_says_that_orders_may_be_open(capfd: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +237,7 @@ def test_sigusr1_writes_a_dump_to_the_log_from_a_thread_of_its_own(caplog: pytes
         signal.raise_signal(signal.SIGUSR1)
         assert trader.dumped.wait(5)
     record = next(record for record in caplog.records if "what every thread does" in record.getMessage())
-    assert record.threadName == "dump"
+    assert record.threadName == "signals"
 
 
 def test_the_old_handlers_come_back() -> None:
@@ -250,7 +295,7 @@ def test_a_folder_that_cannot_be_recorded_to_is_refused_before_anything_starts(c
 
 
 def test_ctrl_c_while_starting_is_no_traceback(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(settings: Settings, record: Path | None) -> FakeTrader:
+    def interrupted(settings: Settings, record: Path | None, reread: Callable[[], Settings]) -> FakeTrader:
         raise KeyboardInterrupt
     assert main(["run", conf], interrupted) == 130
     assert capsys.readouterr().err == "trader: interrupted.\n"
@@ -273,7 +318,9 @@ class Trader:
     def wait(self, timeout_s): return True
     def stop(self, reason): raise OrdersMayBeOpen("2 are open.", remedy="Look.")
     def summary(self): return {"exit_reason": "x", "seconds": 1, "mode": "live"}
-sys.exit(main(["run", sys.argv[1]], lambda settings, record: Trader()))
+    def secrets(self): return ()
+    def healthy(self): return True
+sys.exit(main(["run", sys.argv[1]], lambda settings, record, reread: Trader()))
 """
 
 
@@ -291,7 +338,7 @@ def test_open_orders_matter_more_than_a_reader_that_went_away(conf: str) -> None
 def test_check_of_an_embedded_configuration_needs_nothing_else(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", conf]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert [line[:19] for line in out] == ["configuration  ok  ", "exchange       ok  "]
+    assert [line[:18] for line in out] == ["configuration   ok", "exchange        ok"]
 
 
 def test_check_tells_every_problem_of_the_configuration(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,36 +350,28 @@ LIVE = ["--set", "mode=live", "--set", "polymarket.private_key=0x" + "ab" * 32]
 
 
 def test_an_offline_check_of_a_live_configuration_asks_nobody(conf: str) -> None:
-    nowhere = ["--set", "polymarket.clob_url=http://127.0.0.1:1", "--set", "polymarket.gamma_url=http://127.0.0.1:1"]
+    keys = ("polymarket.clob_url=http", "polymarket.gamma_url=http", "polymarket.ws_url=ws", "binance.ws_url=ws")
+    nowhere = [word for key in keys for word in ("--set", f"{key}://127.0.0.1:1")]
     assert main(["check", conf, "--offline", *LIVE, *nowhere]) == 0
     assert main(["check", conf, *LIVE, *nowhere]) == 4
 
 
-class Venue(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        body = str(SystemClock().wall_ms() // 1000).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+def test_a_check_tells_programs_the_same(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", conf, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["ready"] is True and [check["verdict"] for check in said["checks"]] == ["ok", "ok"]
 
 
-@pytest.fixture
-def venue() -> Iterator[str]:
-    with http.server.HTTPServer(("127.0.0.1", 0), Venue) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join(5)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    said = capsys.readouterr().out
+    assert all(command in said for command in _COMMANDS)
 
 
-def test_a_check_of_a_live_configuration_finds_the_venue(conf: str, venue: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", conf, *LIVE, "--set", f"polymarket.clob_url={venue}", "--set", f"polymarket.gamma_url={venue}"]) == 0
-    assert [line[15:17] for line in capsys.readouterr().out.splitlines()] == ["ok", "ok", "ok"]
+def test_versions_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trader"] == "0.1.0"
 
 
 def test_version_names_trader_and_python(capsys: pytest.CaptureFixture[str]) -> None:

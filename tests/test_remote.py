@@ -102,7 +102,7 @@ def test_threads_are_a_dump_for_people_and_data_for_programs(there: list[str], c
     assert main(["threads", *there]) == 0
     assert capsys.readouterr().out == "a dump\n"
     assert main(["threads", "--json", *there]) == 0
-    assert json.loads(capsys.readouterr().out).keys() == {"threads", "roles", "depths"}
+    assert json.loads(capsys.readouterr().out).keys() == {"threads", "waits", "roles", "depths"}
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------

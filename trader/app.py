@@ -22,7 +22,7 @@ from trader.journal.folder import JournalFolder
 from trader.journal.past import claim_past
 from trader.journal.role import JournalRole
 from trader.model.event import Command, Control
-from trader.model.intent import Strategy
+from trader.model.intent import Mode, Strategy
 from trader.model.setting import Secret
 from trader.ops.alerts import LAST_WORDS_S, AlertRole, Incident, targets_of
 from trader.ops.answers import answers_of
@@ -202,6 +202,15 @@ class Trader:
     def latencies(self) -> Mapping[str, LatencyWindow]:
         """Every leg of the path from a frame to an acknowledged order."""
         return self._stats.latencies()
+
+    def is_flat(self) -> bool:
+        """Nothing of ours is open and nothing may be placed now: a pause of the whole process would cost nothing."""
+        held = self._desk.hands.inventory.read() if self._desk else None
+        return held is not None and held.mode is Mode.STOP and not held.working
+
+    def thread_ids(self) -> dict[str, int | None]:
+        """The kernel's id of each role's thread; None before it runs."""
+        return {role.name: role.native_id for role in self._supervisor.report()}
 
     def stats(self) -> dict[str, Any]:
         """Everything there is to know now, as plain JSON values (docs/summary.md)."""

@@ -14,7 +14,7 @@ import platform
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -25,14 +25,15 @@ from trader.arguments import parser
 from trader.config import Settings, load_config
 from trader.errors import TraderError
 from trader.model.setting import Secret
+from trader.ops.check import OK, Check, failure_of
 from trader.ops.errands import Errands
 from trader.ops.live_screen import LiveScreen, wait_and_draw
 from trader.ops.logs import Logs
-from trader.ops.preflight import OK, Check, Preflight, failure_of
 from trader.ops.sign_of_life import SignOfLife, Systemd, signs_of
 from trader.ops.summary import require_writable, summary_text, write_summary
 from trader.ops.terminal import Block, can_draw, wants_colour
 from trader.runtime.clock import SystemClock
+from trader.runtime.process import TunedProcess
 from trader.runtime.role import RoleThread
 from trader.settings import secrets_in
 
@@ -51,6 +52,8 @@ class Runnable(Protocol):
     def stats(self) -> dict[str, Any]: ...
     def request_stop(self, reason: str) -> None: ...
     def stop(self, reason: str = "stop") -> None: ...
+    def is_flat(self) -> bool: ...
+    def thread_ids(self) -> Mapping[str, int | None]: ...
     def summary(self) -> dict[str, Any]: ...
     def threads_text(self) -> str: ...
     def healthy(self) -> bool: ...
@@ -112,10 +115,11 @@ def _run(options: argparse.Namespace, build: Build) -> int:
 
     settings, systemd = load(), Systemd(os.environ)
     _configure_logging(settings.ops.log_level)
-    sys.setswitchinterval(settings.runtime.switch_interval_us / 1e6)
     trader = build(settings, options.record, load)
-    with Logs(settings.ops, lambda: (*secrets_in(settings), *trader.secrets()), SystemClock()) as logs, Signals(trader) as signals:
+    with (TunedProcess(settings.runtime, trader.is_flat, SystemClock()) as process,
+          Logs(settings.ops, lambda: (*secrets_in(settings), *trader.secrets()), SystemClock()) as logs, Signals(trader) as signals):
         trader.start()
+        process.threads_run(trader.thread_ids())
         with _sign_of_life(trader, settings, systemd):
             _run_until_stopped(trader, signals, options, logs, systemd)
     return 0
@@ -193,7 +197,7 @@ def _checks(settings: Settings, options: argparse.Namespace) -> Iterator[Check]:
     if settings.mode == "embedded":
         yield Check("exchange", OK, "started on this machine by `trader run`; nothing else to check")
     elif not options.offline:
-        yield from Preflight(settings, SystemClock()).checks()
+        yield from import_module("trader.ops.preflight").Preflight(settings, SystemClock()).checks()
 
 
 def _frames(options: argparse.Namespace) -> int:

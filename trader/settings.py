@@ -23,7 +23,7 @@ from trader.markets.settings import MarketSettings
 from trader.model.setting import Limits, Secret, limits_of, setting
 from trader.ops.logs import levels_in
 from trader.ops.settings import OpsSettings
-from trader.runtime.settings import RuntimeSettings
+from trader.runtime.settings import RuntimeSettings, cores_of
 from trader.strategy.base import strategy_named
 from trader.strategy.settings import StrategySettings
 from trader.venues.binance.settings import BinanceSettings
@@ -200,6 +200,15 @@ def _two_ports(s: Settings) -> Contradiction | None:
                          f"was {s.exchange.ws_port}, must differ from exchange.port: two servers cannot share one port.")
 
 
+def _cores_are_a_list(s: Settings) -> Contradiction | None:
+    try:
+        if s.runtime.cpus:
+            cores_of(s.runtime.cpus)
+    except ValueError as why:
+        return Contradiction(("runtime.cpus",), f"{why}. Write 2,3 or 2-5; leave it empty to pin nothing.")
+    return None
+
+
 def _status_beyond_loopback_needs_a_token(s: Settings) -> Contradiction | None:
     try:
         is_loopback = ip_address(s.ops.status_bind).is_loopback
@@ -245,6 +254,7 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _waits_in_order,
     _target_within_most,
     _two_ports,
+    _cores_are_a_list,
     _log_levels_are_known,
     _status_beyond_loopback_needs_a_token,
     _status_token_is_long,

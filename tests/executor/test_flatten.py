@@ -4,7 +4,7 @@ import pytest
 
 from trader.executor.flatten import ROUNDS
 from trader.model.action import CancelMarket, PlaceOrders
-from trader.model.event import Command, Control, MarketChange, TradeStatus, VenueStatus
+from trader.model.event import Command, Control, MarketChange, Outcome, TradeStatus, VenueStatus
 from trader.model.order import Side
 
 FLATTEN = Control(Command.FLATTEN, "test")
@@ -97,7 +97,31 @@ def test_it_does_not_sell_blindly(new_desk):
     blind = new_desk().boots(yes=100).sees(49, 51)
     blind.suspect = True
     assert blind.tell(FLATTEN).proved().orders() == []
-    assert blind.wait(31_000).state.flatten.left == ("nothing was sold while guard book_suspect is in force",)
+    assert blind.wait(31_000).state.flatten.left == ("100 YES are left: guard book_suspect is in force",)
+
+
+def test_a_new_tick_is_no_other_market_and_the_bound_follows_it(new_desk):
+    desk = new_desk().boots(yes=100).sees(49, 51).tell(FLATTEN, MarketChange(new_desk.market._replace(tick_bp=10)))
+    assert [(price, size) for _, _, price, size in desk.proved().orders()] == [(4500, 100)] and desk.state.flatten.left is None
+
+
+def test_rounds_are_not_spent_while_the_venue_takes_no_orders(holding):
+    holding.tell(FLATTEN).proved().acked(Outcome.VENUE_MODE, retry_after_ms=20_000)
+    assert holding.wait(19_000).orders() == [] and holding.state.flatten.left is None
+    assert sorted(size for _, _, _, size in holding.wait(1_500).orders()) == [50, 100]
+
+
+def test_what_is_left_is_named_also_when_a_guard_ended_it(holding):
+    sold(holding.tell(FLATTEN).proved(), lambda spec: 60 if spec.token_id == "1" else 50)
+    holding.suspect = True
+    assert holding.wait(31_000).state.flatten.left == ("40 YES are left: guard book_suspect is in force",)
+
+
+def test_an_order_that_nobody_can_account_for_ends_it_after_its_patience(holding):
+    holding.tell(FLATTEN).proved().acked(Outcome.UNKNOWN)
+    assert holding.wait(29_000).state.flatten.left is None
+    assert holding.wait(2_000).state.flatten.left == ("100 YES are left: an order is not accounted for",
+                                                      "50 NO are left: an order is not accounted for")
 
 
 def test_without_a_market_nothing_can_be_sold(new_desk):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from trader.ops.threads import DumpOnDemand, Spot, ThreadSample, cpu_ms_of, dump_threads, format_dump, sample_threads
+from trader.ops.threads import ThreadSample, cpu_ms_of, dump_threads, format_dump, sample_threads
+from trader.ops.waits import Spot
 from trader.runtime.supervisor import RoleReport
-from trader.testing.manual_clock import ManualClock
 
 PARKED = ThreadSample("pm-book", 11, 1_250, (Spot("role.py", 9, "run", "self.role.do_work()"), Spot("feed.py", 30, "recv", "")))
 IN_TIME = RoleReport("pm-book", 11, True, "cycle", 20, 250, 7)
@@ -80,34 +79,3 @@ def test_cpu_time_is_read_from_the_kernel_and_absent_for_a_thread_that_ended() -
     mine = cpu_ms_of(threading.get_native_id())
     assert mine is not None and 0 <= mine < 10**7
     assert cpu_ms_of(None) is None
-
-
-@pytest.fixture
-def dump_on_demand() -> Iterator[tuple[DumpOnDemand, list[str]]]:
-    written: list[str] = []
-    role = DumpOnDemand(lambda: written.append("dump"), ManualClock())
-    yield role, written
-    role.close()
-
-
-def test_a_ring_brings_one_dump_and_rings_coalesce(dump_on_demand: tuple[DumpOnDemand, list[str]]) -> None:
-    role, written = dump_on_demand
-    role.ring()
-    role.ring()
-    role.do_work()
-    role.do_work()
-    assert written == ["dump"]
-
-
-def test_without_a_ring_nothing_is_written(dump_on_demand: tuple[DumpOnDemand, list[str]]) -> None:
-    role, written = dump_on_demand
-    role.do_work()
-    assert written == []
-
-
-def test_a_signal_storm_never_blocks_the_handler(dump_on_demand: tuple[DumpOnDemand, list[str]]) -> None:
-    role, written = dump_on_demand
-    for _ in range(os.sysconf("SC_PAGE_SIZE") * 20):     # more than a pipe holds
-        role.ring()
-    role.do_work()
-    assert written == ["dump"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trader.executor import requests
 from trader.executor.state import Session, State
 from trader.model.action import ReadOpenOrders
-from trader.model.event import OpenOrdersRead, Outcome
+from trader.model.event import OpenOrdersRead, Outcome, VenueStatus
 from trader.model.market import Market
 from trader.model.order import OrderState
 
@@ -41,7 +41,8 @@ def _compare(state: State) -> None:
 
 
 def on_listing(state: State, result: OpenOrdersRead) -> None:
-    """Orders that worked before the listing was asked for and are not in it are asked by id: a list alone is no proof."""
+    """Orders that worked before the listing was asked for and are not in it are asked by id: a list alone is no proof. Those that
+    had ended before and are in it still are cancelled once more: an answer that called them dead was wrong, or this list is old."""
     seq, asked_ns = state.reconcile_asked
     if result.request.seq != seq or result.outcome is not Outcome.OK:
         return
@@ -50,6 +51,15 @@ def on_listing(state: State, result: OpenOrdersRead) -> None:
         if order.state is OrderState.WORKING and order.changed_ns < asked_ns and order.order_id not in listed:
             state.counts["missing_in_listing"] += 1
             requests.ask(state, order)
+    undead = [row.order_id for row in result.orders if row.status is VenueStatus.LIVE and _ended_before(state, row.order_id, asked_ns)]
+    if undead:
+        state.counts["listed_after_end"] += len(undead)
+        requests.cancel(state, undead)
+
+
+def _ended_before(state: State, order_id: str, asked_ns: int) -> bool:
+    order = state.orders.get(order_id)
+    return order is not None and order.done and order.changed_ns < asked_ns and not order.absent_answers
 
 
 def doubtful_markets(state: State) -> list[str]:

@@ -60,11 +60,11 @@ class Sweep:
 class Flatten:
     """An emergency close, from the command to its report. See `flatten.py`."""
 
-    __slots__ = ("began_ns", "floor_bp", "left", "market", "next_ns", "rounds")
+    __slots__ = ("began_ns", "least_bp", "left", "market", "next_ns", "rounds")
 
     def __init__(self, market: Market | None, began_ns: int) -> None:
         self.market, self.began_ns = market, began_ns
-        self.floor_bp: dict[str, int] = {}           # token → least price; known from the first two-sided book on
+        self.least_bp: dict[str, int] = {}           # token → least price; known from the first two-sided book on
         self.rounds = 0
         self.next_ns = began_ns                      # when the next round may be sent
         self.left: tuple[str, ...] | None = None     # what could not be sold and why; None while it is under way

@@ -12,7 +12,7 @@ from trader.executor.orders import Tracked
 from trader.executor.state import Chore, Session, State, Sweep
 from trader.model.action import CancelMarket, ReadOpenOrders
 from trader.model.cycle import RaiseEpoch
-from trader.model.event import CancelMarketResult, OpenOrdersRead, Outcome
+from trader.model.event import CancelMarketResult, OpenOrdersRead, Outcome, VenueStatus
 from trader.model.order import OrderState
 
 _REPEAT_MS = 250             # after a cancel or a listing that did not work
@@ -62,18 +62,19 @@ def _holds_up(state: State, order: Tracked) -> bool:
 
 
 def on_listing(state: State, result: OpenOrdersRead) -> None:
-    """Counts as proof if this sweep asked for it; the caller has applied the rows. Any row starts the proof over."""
+    """Counts as proof if this sweep asked for it; the caller has applied the rows. Any open one starts the proof over."""
     sweep, condition_id = state.sweep, result.request.condition_id
     if sweep is None or sweep.listing.get(condition_id) != result.request.seq:
         return                                               # asked for by an earlier sweep: proves nothing now
-    if result.outcome is Outcome.OK and not result.orders:
+    is_open = [row.order_id for row in result.orders if row.status is VenueStatus.LIVE and row.condition_id == condition_id]
+    if result.outcome is Outcome.OK and not is_open:
         sweep.empty[condition_id] += 1
         del sweep.listing[condition_id]
     else:
         sweep.empty = dict.fromkeys(sweep.markets, 0)
         sweep.listing[condition_id] = _SCHEDULED
         state.later(Chore.LIST, condition_id, _REPEAT_MS)
-        requests.cancel(state, [row.order_id for row in result.orders if _believed_dead(state, row.order_id)])
+        requests.cancel(state, [order_id for order_id in is_open if _believed_dead(state, order_id)])
 
 
 def on_cancel_market(state: State, result: CancelMarketResult) -> None:

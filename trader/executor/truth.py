@@ -22,7 +22,7 @@ from trader.model.event import (
     VenueStatus,
 )
 from trader.model.order import OrderState, OwnFill
-from trader.model.units import complement_bp
+from trader.model.units import SizeMicro, complement_bp
 
 _ABSENT_ANSWERS, _ABSENT_NS = 3, 10_000_000_000      # design §7: before that, "not found" proves nothing
 _REPEAT_MS = 250
@@ -46,9 +46,10 @@ _STATE_OF = {
 
 def on_fill(state: State, fill: Fill) -> None:
     """One of our legs. Its side is that of our own order: frames do not always say it."""
-    order = state.orders.get(fill.order_id)
-    side = order.spec.side if order else state.ledger.side_of(fill)
-    if side is None:
+    order, side = state.orders.get(fill.order_id), state.ledger.side_of(fill)
+    if order is not None and side is None:
+        side, fill = order.spec.side, _within(state, fill, order)
+    if side is None or fill.size_micro <= 0:
         _on_foreign_fill(state, fill)
         return
     effect = state.ledger.apply(fill, side)
@@ -58,6 +59,19 @@ def on_fill(state: State, fill: Fill) -> None:
         state.later(Chore.BALANCES, "", balances.AGAIN_MS)
     if effect is Effect.LEG and order is not None:
         _on_new_leg(state, fill, order)
+
+
+def _within(state: State, fill: Fill, order: Tracked) -> Fill:
+    """A new leg as far as it can be true: in the order's own token, and no more than was left of it. A size of 0 is none of it."""
+    spec = order.spec
+    room_micro = max(0, spec.size_micro - order.traded_micro)
+    if fill.token_id == spec.token_id and fill.size_micro <= room_micro:
+        return fill
+    state.counts["implausible_fills"] += 1
+    state.warn(f"the venue reports {fill.size_micro / 1e6:g} of token {fill.token_id[:10]} for order {order.order_id[:10]}, of which "
+               f"{room_micro / 1e6:g} of token {spec.token_id[:10]} were left; booked up to that, and balances are read again")
+    state.later(Chore.BALANCES, "", balances.AGAIN_MS)
+    return fill._replace(condition_id=spec.condition_id, token_id=spec.token_id, size_micro=min(fill.size_micro, SizeMicro(room_micro)))
 
 
 def _on_new_leg(state: State, fill: Fill, order: Tracked) -> None:
@@ -75,8 +89,8 @@ def _on_new_leg(state: State, fill: Fill, order: Tracked) -> None:
 
 
 def _on_foreign_fill(state: State, fill: Fill) -> None:
-    """Of an earlier run. Nobody can say whether the balances that we read held it already, so it is not booked: they are
-    read again, with nothing open, before anything else is quoted."""
+    """Of an earlier run, or beyond what its order was for. Nobody can say whether the balances that we read held it already, so
+    it is not booked: they are read again, with nothing open, before anything else is quoted."""
     key, phase = (fill.trade_id, fill.order_id), PHASE[fill.status]
     if state.foreign_phase.get(key, -1) >= phase:
         return
@@ -100,8 +114,9 @@ def on_order_update(state: State, update: OrderUpdate) -> None:
         return
     if order.quarantined:
         state.later(Chore.BALANCES, "", balances.AGAIN_MS)
-    if update.matched_micro > order.matched_micro:
-        order.matched_micro = update.matched_micro
+    matched_micro = min(update.matched_micro, order.spec.size_micro)      # more than it was for, nobody could match
+    if matched_micro > order.matched_micro:
+        order.matched_micro = matched_micro
         state.orders.watch(order)
     if not order.done:
         order.absent_answers = order.absent_since_ns = 0
@@ -176,13 +191,20 @@ def _on_placed(state: State, order: Tracked, answer: Answer) -> None:
     elif outcome in (Outcome.UNKNOWN, Outcome.DUPLICATE):
         state.counts["unknown"] += 1
         if order.state is OrderState.PENDING_NEW:           # otherwise the stream has said already that it lives, or how it ended
-            state.orders.move(order, OrderState.UNKNOWN, state.now.ns)
-            requests.cancel(state, [order.order_id])        # in doubt cancel, then ask
-            requests.ask_later(state, order)
-    elif order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
+            _doubt(state, order)
+    elif order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN) and not order.traded_micro:
         _refused(state, order, answer)
+    elif order.state is OrderState.PENDING_NEW:
+        _doubt(state, order)                                # refused, but a trade of it was shown
     else:
         requests.ask(state, order)                          # refused, but the stream knows it: let the venue say which
+
+
+def _doubt(state: State, order: Tracked) -> None:
+    """In doubt cancel, then ask."""
+    state.orders.move(order, OrderState.UNKNOWN, state.now.ns)
+    requests.cancel(state, [order.order_id])
+    requests.ask_later(state, order)
 
 
 def _refused(state: State, order: Tracked, answer: Answer) -> None:
@@ -215,9 +237,11 @@ def _count_absence(state: State, order: Tracked) -> None:
 
 
 def _foreign(state: State, update: OrderUpdate) -> None:
-    """Live in a market that is ours and not in our table: from an earlier run, or believed dead. Cancel it."""
-    ours = state.market is not None and update.condition_id == state.market.condition_id
-    rolling = state.target is not None and update.condition_id == state.target.condition_id
-    if update.status is VenueStatus.LIVE and (ours or rolling or state.sweep is not None):
-        state.counts["foreign_orders"] += 1
+    """Live and not in our table, or believed dead. In a market of ours it is from an earlier run: cancel it. In any other it is
+    somebody's business."""
+    if update.status is not VenueStatus.LIVE:
+        return
+    state.counts["foreign_orders"] += 1
+    ours = {market.condition_id for market in (state.market, state.target) if market is not None}
+    if update.condition_id in ours or (state.sweep is not None and update.condition_id in state.sweep.markets):
         requests.cancel(state, [update.order_id])

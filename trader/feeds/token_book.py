@@ -15,6 +15,7 @@ from trader.model.book import BookTop, Level
 from trader.model.units import PriceBp
 from trader.venues.contract import BookDump, LevelChange, TopOnly
 
+
 class Integrity:
     """How often our top was compared with the venue's, and how often it was wrong. Shared by the books of one connection."""
 

@@ -55,7 +55,7 @@ class QueueEnd(logging.Handler):
         self._limit = limit
         self.left_out = 0            # several threads may miscount it by a few; nothing depends on it
 
-    def createLock(self) -> None:    # noqa: N802 - the name is logging's
+    def createLock(self) -> None:    # called by logging
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:       # any thread

@@ -7,7 +7,7 @@ cancels and approves nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import httpx
 
@@ -16,6 +16,7 @@ from trader.feeds.frames import CLOSE, TEXT, FrameReader
 from trader.feeds.line import Connect, Line, Wait, open_line, wait_readable
 from trader.model.market import Market
 from trader.model.units import MICRO
+from trader.ops.check import FAILED, OK, SKIPPED, Check
 from trader.runtime.clock import Clock
 from trader.settings import Settings
 from trader.venues.binance.market_stream import BinanceMarketStream
@@ -32,20 +33,7 @@ from trader.venues.polymarket.user_stream import PolymarketUserStream
 DEADLINE_S = 5.0             # of each request
 SNAPSHOT_MS = 10_000         # until a stream must have shown its first data
 SKEW_LIMIT_S = 5             # signed requests carry our wall time
-OK, FAILED, SKIPPED = "ok", "FAIL", "skip"
 Found = TypeVar("Found")
-
-
-class Check(NamedTuple):
-    """One line of the report. `remedy` is empty unless it failed."""
-
-    what: str
-    verdict: str             # ok, FAIL; skip: it needs something that failed, or nobody could say
-    found: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.what:<15} {self.verdict:<4}  {self.found} {self.remedy}".rstrip()
 
 
 class _Needs(Exception):
@@ -77,7 +65,7 @@ class Preflight:
                 except _Needs as needed:
                     yield Check(what, SKIPPED, f"needs {needed}")
                 except TraderError as why:
-                    yield Check(what, FAILED, why.problem, why.remedy)
+                    yield Check(what, FAILED, why.problem, why.remedy, isinstance(why, AuthError))
 
     def _steps(self) -> Sequence[tuple[str, Callable[[str], Check]]]:
         return (
@@ -256,12 +244,3 @@ class Preflight:
         if found is None:
             raise _Needs(from_check)
         return found
-
-
-def failure_of(checks: Sequence[Check]) -> TraderError | None:
-    """What ends `trader check` when something failed: by its exit code a program can tell wrong credentials from the rest."""
-    failed = [check.what for check in checks if check.verdict == FAILED]
-    if not failed:
-        return None
-    kind = AuthError if "credentials" in failed else VenueUnreachable
-    return kind(f"not ready to trade: {', '.join(failed)}.", remedy="The lines with FAIL say what to do.")

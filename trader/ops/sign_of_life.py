@@ -75,8 +75,8 @@ class Systemd:
     def __init__(self, environ: Mapping[str, str]) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        mine = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.watches = bool(address) and mine and environ.get("WATCHDOG_USEC", "0").isdecimal() and int(environ.get("WATCHDOG_USEC", "0")) > 0
+        meant_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self.watches = bool(address) and meant_for_us and environ.get("WATCHDOG_USEC", "").isdecimal()
 
     def notify(self, state: str) -> None:
         """READY=1, STOPPING=1, WATCHDOG=1, STATUS=…; OSError when systemd is not there."""

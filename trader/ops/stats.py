@@ -13,6 +13,7 @@ from trader.model.order import OwnFill
 from trader.model.units import BP_PER_DOLLAR, MICRO
 from trader.runtime.clock import Clock
 from trader.runtime.latency import LatencyWindow
+from trader.runtime.process import process_facts
 from trader.runtime.supervisor import Supervisor
 from trader.settings import Settings
 
@@ -66,6 +67,7 @@ class DeskStats:
             "quotes": _quotes(self._desk.hands.inventory.read() if self._desk else None),
             "depths": self.depths(),
             "roles": [role._asdict() for role in roles],
+            "process": process_facts(next((role.native_id for role in roles if role.name == "executor"), None)),
         }
 
     def _market(self) -> dict[str, Any]:

@@ -55,18 +55,21 @@ PARKING: dict[tuple[str, str], Parking] = {
     ("trader/runtime/supervisor.py", "do_work"): _TIMER,
     ("trader/runtime/pause.py", "pause"): _TIMER,
     ("trader/ops/logs.py", "take"): Parking("log lines", ("every thread",)),
+    ("waitress/wasyncore.py", "poll2"): Parking("a connection", ("browsers and scrapers",)),
+    ("waitress/task.py", "handler_thread"): Parking("an HTTP request", ("ops-http",)),
     ("trader/ops/control.py", "do_work"): Parking("a command", ("an operator",)),
     ("trader/ops/errands.py", "do_work"): Parking("a signal", ("an operator",)),
     ("trader/exchange/child.py", "wait"): Parking("its child's end", ("the exchange process",)),
     ("trader/app.py", "wait"): Parking("a stop", ("an operator",)),
 }
 _LOCK = Parking("a lock", ("whoever holds it",))
+_PACKAGES = ("trader/", "waitress/")
 _SHELL = ("trader/runtime/role.py", "run")       # of every role; further out nothing is of interest
 
 
 def wait_of(thread: str, stack: Sequence[Spot]) -> Wait:
     """From the innermost function outwards: the first that is a parking spot says it. Else the thread runs, or wants a lock."""
-    ours = [(_in_package(spot.file), spot.function) for spot in reversed(stack) if _in_package(spot.file)]
+    ours = [(path, spot.function) for spot in reversed(stack) if (path := _in_package(spot.file))]
     for depth, place in enumerate(ours[: ours.index(_SHELL)] if _SHELL in ours else ours):
         parking = PARKING.get(place)
         if parking is not None and (depth == 0 or place[1] != "do_work"):        # a cycle that has gone deeper does something
@@ -105,9 +108,12 @@ def _mark(role: RoleReport | None) -> str:
 
 
 def _in_package(file: str) -> str:
-    """The path from trader/ on; empty for other packages' files."""
-    _, found, rest = file.rpartition("trader/")
-    return found + rest
+    """The path from trader/ on, or from the HTTP server's waitress/; empty for other files."""
+    for package in _PACKAGES:
+        _, found, rest = file.rpartition(package)
+        if found:
+            return found + rest
+    return ""
 
 
 def _place(stack: Sequence[Spot]) -> str:

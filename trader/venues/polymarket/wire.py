@@ -51,7 +51,7 @@ def level_bp_from_wire(text: str) -> PriceBp:
 
 
 def size_from_wire(text: str) -> SizeMicro:
-    """A size. '' is 0, as in `size_matched` of a killed order. One that is written plainly is read in four C calls: two a `price_change`."""
+    """A size. '' is 0, as in `size_matched` of a killed order. One that is written plainly takes a few C calls: two a `price_change`."""
     if len(text) > _MOST_DIGITS:
         raise ValueError(f"a size of {len(text)} digits")
     whole, _, fraction = text.partition(".")

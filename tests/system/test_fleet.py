@@ -1,0 +1,225 @@
+"""The fleet as a process tree against the embedded exchange: started, disturbed, compared with the exchange's own books, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from trader.errors import TraderError
+from trader.feeds.settings import FeedSettings
+from trader.fleet.child import FleetChild
+from trader.fleet.settings import FleetSettings
+from trader.model.units import price_bp_from_wire, size_micro_from_wire
+from trader.ops.frames import read_recording
+from trader.testing.exchange_faults import exchange_fault
+from trader.testing.exchange_process import running_exchange
+
+MARKETS = 120
+RECYCLES = 20
+FAST_FEEDS = FeedSettings(reconnect_min_s=0.1, reconnect_max_s=1.0)
+
+
+@pytest.fixture(scope="module")
+def wide_exchange():
+    """Many markets whose books move all the time."""
+    with running_exchange(speed=1, seed=5, markets=MARKETS, market_moves_per_s=100) as urls:
+        yield urls
+
+
+@pytest.fixture
+def start_fleet(wide_exchange):
+    started = []
+
+    def start(exchange=wide_exchange, **options):
+        chosen = {"num_workers": 2, "target_assets": 40, "max_assets": 60, "heartbeat_s": 0.5, "pending_wait_ms": 100} | options
+        started.append(FleetChild(FleetSettings(**chosen), FAST_FEEDS, ws_url=exchange.ws_url, gamma_url=exchange.gamma_url,
+                                  log_level="WARNING"))
+        return started[-1]
+
+    yield start
+    for fleet in started:
+        fleet.stop()
+
+
+def until(true, what: str, within_s: float = 15.0):
+    """Polls; fails by naming what did not come true."""
+    end_s = time.monotonic() + within_s
+    while not (found := true()):
+        assert time.monotonic() < end_s, f"{what}: not within {within_s:g} s"
+        time.sleep(0.05)
+    return found
+
+
+def all_subscribed(fleet, markets: int = MARKETS):
+    registry = fleet.stats()["registry"]
+    return registry["pending"] == 0 and registry["subscribed"] >= markets
+
+
+def tokens_of(exchange) -> list[str]:
+    found, cursor = [], {}
+    while True:
+        page = httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false", "limit": 100, **cursor}).json()
+        for event in page["events"]:
+            for market in event["markets"]:
+                found += [token for token in market["clobTokenIds"].strip("[]").replace('"', "").split(", ") if market["acceptingOrders"]]
+        if "next_cursor" not in page:
+            return found
+        cursor = {"after_cursor": page["next_cursor"]}
+
+
+def levels(rows) -> list[list[int]]:
+    return sorted([price_bp_from_wire(row["price"]), size_micro_from_wire(row["size"])] for row in rows)
+
+
+def equals_the_exchange(fleet, exchange, token: str) -> bool:
+    """Both are asked while the market moves: equal at one of several moments is equal."""
+    for _ in range(20):
+        book, rest = fleet.book(token), httpx.get(f"{exchange.rest_url}/book", params={"token_id": token}).json()
+        if book and book["is_whole"] and (sorted(book["bids"]), sorted(book["asks"])) == (levels(rest["bids"]), levels(rest["asks"])):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def different_books(fleet, exchange) -> list[str]:
+    return [token for token in tokens_of(exchange) if not equals_the_exchange(fleet, exchange, token)]
+
+
+def test_every_book_equals_the_exchanges(start_fleet, wide_exchange):
+    fleet = start_fleet()
+    until(lambda: all_subscribed(fleet), "every market has its books")
+    assert len(tokens_of(wide_exchange)) >= 2 * MARKETS and different_books(fleet, wide_exchange) == []
+    stats = fleet.stats()
+    assert stats["router"]["messages_dropped"] == 0 and all(verdict["ok"] for verdict in stats["health"].values())
+    assert stats["pool"]["active_connections"] == stats["pool"]["connection_count"] >= 6
+
+
+def test_books_survive_replacements_resets_freezes_and_killed_workers(start_fleet, wide_exchange):
+    fleet = start_fleet(quiet_s=1.0)
+    until(lambda: all_subscribed(fleet), "every market has its books")
+    disturb = [
+        lambda: exchange_fault(wide_exchange, kind="reset", channel="market", times=1),
+        lambda: exchange_fault(wide_exchange, kind="freeze", channel="market", for_ms=1500),
+        lambda: kill_a_worker(fleet),
+    ]
+    done = 0
+    while done < RECYCLES:
+        fleet.recycle()
+        fleet.recycle()
+        if done % 5 == 0:
+            disturb[done // 5 % len(disturb)]().__enter__()
+        until(lambda: not fleet.stats()["recycler"]["active_recycles"], "the replacements have ended")
+        recycler = fleet.stats()["recycler"]
+        assert recycler["recycles_completed"] + recycler["recycles_failed"] > done or done == 0
+        done = recycler["recycles_completed"] + recycler["recycles_failed"]
+    until(lambda: all_subscribed(fleet) and fleet.stats()["pool"]["active_connections"] >= 6, "all is up again")
+    until(lambda: whole(fleet) >= 2 * MARKETS, "every book is whole again")
+    assert different_books(fleet, wide_exchange) == []
+    stats = fleet.stats()
+    assert stats["recycler"]["recycles_completed"] >= RECYCLES // 2
+    carried = sum(row["active"] for row in stats["pool"]["connections"])
+    assert carried == 2 * stats["registry"]["subscribed"]
+
+
+def whole(fleet) -> int:
+    return sum(row.get("whole", 0) for row in fleet.stats()["workers"]["worker_stats"].values())
+
+
+def worker_pids(fleet) -> dict[str, int]:
+    return {number: row["pid"] for number, row in fleet.stats()["workers"]["worker_stats"].items() if row["pid"]}
+
+
+class kill_a_worker:
+    def __init__(self, fleet) -> None:
+        self.fleet = fleet
+
+    def __enter__(self) -> int:
+        pid = next(iter(worker_pids(self.fleet).values()))
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+
+def test_a_worker_that_dies_is_replaced_and_refilled_within_five_seconds_while_the_other_goes_on(start_fleet, wide_exchange):
+    fleet = start_fleet()
+    until(lambda: all_subscribed(fleet) and whole(fleet) >= 2 * MARKETS, "every book is whole")
+    before = worker_pids(fleet)
+    killed = kill_a_worker(fleet).__enter__()
+    began_s = time.monotonic()
+    until(lambda: len(worker_pids(fleet)) == 2 and killed not in worker_pids(fleet).values(), "there is a new worker", 5)
+    until(lambda: whole(fleet) >= 2 * MARKETS, "its books are whole", 5 - (time.monotonic() - began_s))
+    assert worker_pids(fleet)["1"] == before["1"]
+    assert different_books(fleet, wide_exchange) == []
+
+
+def test_a_worker_that_hangs_is_found_by_its_silence(start_fleet):
+    fleet = start_fleet()
+    until(lambda: all_subscribed(fleet), "every market has its books")
+    hung = worker_pids(fleet)["0"]
+    os.kill(hung, signal.SIGSTOP)
+    until(lambda: worker_pids(fleet).get("0") not in (None, hung), "it is replaced", 8)
+
+
+def test_markets_are_born_at_once_and_end(start_fleet):
+    with running_exchange(speed=1, seed=6, markets=20, market_life_s=6, market_moves_per_s=20) as exchange:
+        fleet = start_fleet(exchange, grace_s=1.0, cleanup_s=0.5, expiry_s=0.5, discovery_s=60.0)
+        until(lambda: all_subscribed(fleet, 20), "every market has its books")
+        born = until(lambda: (stats := fleet.stats()["lifecycle"])["expired"] >= 5 and stats["removed"] >= 5 and stats, "markets come and go")
+        assert born["scans"] == 1 and born["lookups"] >= 5 and born["added"] >= 25
+        until(lambda: fleet.stats()["registry"]["subscribed"] >= 18, "the born ones are subscribed")
+
+
+def test_what_the_fleet_records_gives_the_same_books(start_fleet, tmp_path):
+    fleet = start_fleet(record_dir=str(tmp_path / "recording"))
+    until(lambda: all_subscribed(fleet), "every market has its books")
+    fleet.recycle()
+    until(lambda: fleet.stats()["recycler"]["recycles_completed"] == 1, "a replacement")
+    fleet.stop()
+    report = read_recording([str(file) for file in sorted(Path(tmp_path / "recording").iterdir())])
+    decoded = [row for row in report["connections"].values() if row["decoded"]]
+    assert len(decoded) >= 7 and sum(row["mismatches"] for row in decoded) == 0
+    assert sum(row["frames"] for row in decoded) > MARKETS
+
+
+@pytest.mark.parametrize("factory", ["no_such_module:make", "json:no_such_factory", "json", "builtins:str"])
+def test_a_start_that_fails_says_why_and_leaves_nothing_running(start_fleet, factory):
+    with pytest.raises(TraderError, match="handler_factory was"):
+        start_fleet(handler_factory=factory)
+    assert not [pid for pid in children_of(os.getpid()) if "trader.fleet" in command_of(pid)]
+
+
+def test_the_tree_ends_when_its_parents_pipe_closes(start_fleet):
+    fleet = start_fleet()
+    workers = list(worker_pids(fleet).values())
+    began_s = time.monotonic()
+    assert fleet.stop() == 0 and time.monotonic() - began_s < 10
+    assert not [pid for pid in workers if "trader.fleet" in command_of(pid)]
+
+
+def test_workers_end_when_the_fleet_is_killed(start_fleet):
+    fleet = start_fleet()
+    workers = list(worker_pids(fleet).values())
+    os.kill(fleet.pid, signal.SIGKILL)
+    until(lambda: not [pid for pid in workers if "trader.fleet" in command_of(pid)], "the workers have ended", 5)
+
+
+def test_a_terminals_interrupt_reaches_neither_fleet_nor_workers(start_fleet):
+    fleet = start_fleet()
+    for pid in (fleet.pid, *worker_pids(fleet).values()):
+        os.kill(pid, signal.SIGINT)
+    until(lambda: all_subscribed(fleet), "it goes on")
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
