@@ -61,7 +61,7 @@ class FakeTrader:
 
     def stats(self) -> dict[str, Any]:
         self.looks += 1
-        return {"seconds": 1.0, "mode": "embedded"}
+        return {"seconds": 1.0, "mode": "embedded", "roles": []}
 
     def request_stop(self, reason: str) -> None:
         self.calls.append(("request_stop", reason))
@@ -77,9 +77,6 @@ class FakeTrader:
     def is_flat(self) -> bool:
         return True
 
-    def thread_ids(self) -> dict[str, int | None]:
-        return {"strategy": threading.get_native_id(), "executor": None}
-
     def threads_text(self) -> str:
         self.dumped.set()
         return "what every thread does"
@@ -88,7 +85,7 @@ class FakeTrader:
 @pytest.fixture
 def conf(tmp_path: Path) -> str:
     path = tmp_path / "conf.yaml"
-    path.write_text("mode: embedded\n")
+    path.write_text("mode: embedded\nruntime: {gc: python}\n")
     return str(path)
 
 
@@ -320,6 +317,8 @@ class Trader:
     def summary(self): return {"exit_reason": "x", "seconds": 1, "mode": "live"}
     def secrets(self): return ()
     def healthy(self): return True
+    def is_flat(self): return True
+    def stats(self): return {"roles": []}
 sys.exit(main(["run", sys.argv[1]], lambda settings, record, reread: Trader()))
 """
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from trader import desk as desks
-from trader.errors import ConfigError, ControlError, OrdersMayBeOpen, RoleFailed, TraderError
+from trader.errors import AuthError, ConfigError, ControlError, OrdersMayBeOpen, RoleFailed, TraderError
 from trader.exchange.keeper import ExchangeKeeper
 from trader.executor.role import ExecutorReport
 from trader.journal.folder import JournalFolder
@@ -208,10 +208,6 @@ class Trader:
         held = self._desk.hands.inventory.read() if self._desk else None
         return held is not None and held.mode is Mode.STOP and not held.working
 
-    def thread_ids(self) -> dict[str, int | None]:
-        """The kernel's id of each role's thread; None before it runs."""
-        return {role.name: role.native_id for role in self._supervisor.report()}
-
     def stats(self) -> dict[str, Any]:
         """Everything there is to know now, as plain JSON values (docs/summary.md)."""
         return self._stats.now()
@@ -246,7 +242,7 @@ class Trader:
         past = claim_past(settings.journal, settings.mode, account.address, self._clock.wall_ms())
         self._folder = past.folder
         return desks.build(settings, account, past, self._clock, strategy=self._strategy, on_stopped=self._flat.set,
-                           on_finished=self._on_finished, record=self._record)
+                           on_finished=self._on_finished, on_refused=self._on_refused, record=self._record)
 
     def _with_exchange(self, settings: Settings) -> Settings:
         options = settings.exchange
@@ -364,6 +360,12 @@ class Trader:
         self._failure = self._failure or failure
         self._alerts.tell(Incident("crash", name, f"role {name} failed: {error} Everything is cancelled and the run ends."))
         log.error("role %s failed: %s\n%s", name, error, self.threads_text())
+        self._ended.set()
+
+    def _on_refused(self, error: AuthError) -> None:
+        """Called once, on the executor's thread, which still works: the stop that follows is in order."""
+        log.error("%s", error)
+        self._failure = self._failure or error
         self._ended.set()
 
     def _on_finished(self) -> None:

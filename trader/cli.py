@@ -14,7 +14,7 @@ import platform
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -53,7 +53,6 @@ class Runnable(Protocol):
     def request_stop(self, reason: str) -> None: ...
     def stop(self, reason: str = "stop") -> None: ...
     def is_flat(self) -> bool: ...
-    def thread_ids(self) -> Mapping[str, int | None]: ...
     def summary(self) -> dict[str, Any]: ...
     def threads_text(self) -> str: ...
     def healthy(self) -> bool: ...
@@ -119,7 +118,7 @@ def _run(options: argparse.Namespace, build: Build) -> int:
     with (TunedProcess(settings.runtime, trader.is_flat, SystemClock()) as process,
           Logs(settings.ops, lambda: (*secrets_in(settings), *trader.secrets()), SystemClock()) as logs, Signals(trader) as signals):
         trader.start()
-        process.threads_run(trader.thread_ids())
+        process.threads_run(trader.stats()["roles"])
         with _sign_of_life(trader, settings, systemd):
             _run_until_stopped(trader, signals, options, logs, systemd)
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trader import __version__
+from trader.errors import AuthError
 from trader.exchange.child import ExchangeUrls
 from trader.executor.guards import Limits
 from trader.executor.recall import take_over
@@ -26,6 +27,7 @@ from trader.gateway.heartbeat import HeartbeatRole
 from trader.gateway.limits import AccountLimits, TokenBucket
 from trader.gateway.role import GatewayRole
 from trader.gateway.transport import OrderTransport
+from trader.gateway.venue_clock import VenueClock
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.inbox import ExecutorInbox
@@ -66,6 +68,7 @@ from trader.venues.polymarket.orders import PolymarketOrders
 from trader.venues.polymarket.rest import PolymarketRest
 from trader.venues.polymarket.signing import OrderSigner, PolymarketRules, Signing, account_signing
 from trader.venues.polymarket.user_stream import PolymarketUserStream
+from trader.venues.polymarket.venue_time import PolymarketTime
 
 _LAST_EPOCH = 1 << 62        # no executor gets there
 
@@ -145,10 +148,11 @@ class Desk(NamedTuple):
 
 
 def build(settings: Settings, account: Account, past: Past, clock: Clock, *, strategy: Strategy | None, on_stopped: Callable[[], None],
-          on_finished: Callable[[], None], record: Path | None = None) -> Desk:
+          on_finished: Callable[[], None], on_refused: Callable[[AuthError], None] = lambda _: None,
+          record: Path | None = None) -> Desk:
     """Opens no connection and starts no thread. `strategy`: the embedder's own; None takes the one that the settings name.
     `on_stopped`: the executor has proved that nothing is open. `on_finished`: the one event of `market.slug` has closed.
-    `record`: the folder to which every raw frame goes."""
+    `on_refused`: the venue does not take our credentials any more. `record`: the folder to which every raw frame goes."""
     hands = HandOffs(settings)
     venue = settings.polymarket
     recorder = None if record is None else RecordRole(record, clock, hide=secrets_of(account))
@@ -158,7 +162,7 @@ def build(settings: Settings, account: Account, past: Past, clock: Clock, *, str
     user_feed = UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders,
                          hands.user_health, hands.inbox, clock, recorder=_tape(recorder, UserFeed.name))
     reference_feed = _reference(settings, hands, clock, recorder)
-    executor, journal = _executor(settings, account, past, PolymarketRules(signing), hands, clock, on_stopped)
+    executor, journal = _executor(settings, account, past, PolymarketRules(signing), hands, clock, on_stopped, on_refused)
     quoting = StrategyRole(settings.strategy, strategy_named(settings.strategy) if strategy is None else strategy,
                            inputs=StrategyInputs(hands.live, hands.book, hands.reference, hands.inventory),
                            bell=hands.bell, mailbox=hands.mailbox, pulse=hands.pulse, clock=clock)
@@ -213,13 +217,15 @@ def _order_path(settings: Settings, account: Account, signing: Signing, hands: H
                     flight, clock, hands.journal)
         for index, flight in enumerate(hands.flights)
     )
+    own = rest(None)
     return gateways, HeartbeatRole(
-        PolymarketHeartbeats(rest(None), options.cancel_ms), options.heartbeat_ms,
-        lambda: standing_still(trading, clock.monotonic_ns(), settings.runtime.watchdog_ms), hands.beats, clock)
+        PolymarketHeartbeats(own, options.cancel_ms), options.heartbeat_ms,
+        lambda: standing_still(trading, clock.monotonic_ns(), settings.runtime.watchdog_ms), hands.beats, clock,
+        venue_clock=VenueClock(PolymarketTime(own), clock))
 
 
 def _executor(settings: Settings, account: Account, past: Past, rules: VenueRules, hands: HandOffs, clock: Clock,
-              on_stopped: Callable[[], None]) -> tuple[ExecutorRole, JournalRole]:
+              on_stopped: Callable[[], None], on_refused: Callable[[AuthError], None]) -> tuple[ExecutorRole, JournalRole]:
     """And the journal, which is told everything that a replay of its decisions needs."""
     limits = Limits(
         book_stale_ms=settings.feeds.book_stale_ms, reference_stale_ms=settings.feeds.reference_stale_ms,
@@ -240,6 +246,7 @@ def _executor(settings: Settings, account: Account, past: Past, rules: VenueRule
 
     return (
         ExecutorRole(state, limits, inputs, inbox=hands.inbox, mailbox=hands.mailbox, outbox=hands.outbox, inventory=hands.inventory,
-                     report=hands.report, bell=hands.bell, clock=clock, on_stopped=on_stopped, journal=hands.journal),
+                     report=hands.report, bell=hands.bell, clock=clock, on_stopped=on_stopped, journal=hands.journal,
+                     on_refused=on_refused),
         JournalRole(open_journal, hands.journal, clock),
     )

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trader.executor.pnl import Pnl
-from trader.executor.role import ExecutorReport
-from trader.executor.state import Session
 from trader.model.setting import Secret
-from trader.model.units import MoneyMicro
 from trader.ops.alerts import (
     RETRY_S,
     WAITING_LIMIT,
@@ -37,19 +34,22 @@ CRASH = Incident("crash", "strategy", "role strategy failed: boom.")
 _S = 1_000_000_000
 
 
+class Report(NamedTuple):
+    guard_since_ns: dict[str, int]
+    guard_ms: dict[str, int]
+    cancel_alls: dict[str, int]
+    slug: str = "btc-3pm"
+
+
 def report(*, since: dict[str, int] | None = None, held_ms: dict[str, int] | None = None,
-           cancel_alls: dict[str, int] | None = None) -> ExecutorReport:
-    nothing: dict[str, int] = {}
-    return ExecutorReport(
-        session=Session.ACTIVE, slug="btc-3pm", cash_micro=MoneyMicro(0), pnl=Pnl(0, 0), pnl_today_micro=0, windows=(), live_orders=0,
-        counts=nothing, ended=nothing, refusals=nothing, cancel_alls=cancel_alls or {}, guard_ms=held_ms or {}, guard_since_ns=since or {},
-        fills=0, failed_fills=0, volume_micro=0, fees_micro=0, residual_micro=0, flatten=None, flattening=False)
+           cancel_alls: dict[str, int] | None = None) -> Report:
+    return Report(since or {}, held_ms or {}, cancel_alls or {})
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------
 
 
-def found(*reports: ExecutorReport) -> list[tuple[str, str]]:
+def found(*reports: Report) -> list[tuple[str, str]]:
     """(kind, name) of what the last of these reports brought."""
     incidents = Incidents()
     last = [incidents.since_last(one) for one in reports][-1]

@@ -187,7 +187,8 @@ def test_a_json_line_is_one_line_of_json_whatever_is_said(text: str) -> None:
     assert "\n" not in said and json.loads(said)["level"] == "INFO"
 
 
-@pytest.mark.parametrize(("logger", "component"), [("trader.feeds.line", "feeds"), ("trader.app", "app"), ("httpx", "httpx"), ("trader", "trader")])
+@pytest.mark.parametrize(("logger", "component"), [
+    ("trader.feeds.line", "feeds"), ("trader.app", "app"), ("httpx", "httpx"), ("trader", "trader")])
 def test_the_component_is_the_folder(logger: str, component: str) -> None:
     assert component_of(logger) == component
 
@@ -246,7 +247,7 @@ def test_a_file_that_was_moved_away_is_opened_anew(root_as_before: logging.Logge
 
 
 def test_a_file_that_cannot_be_written_is_a_configuration_error() -> None:
-    with pytest.raises(ConfigError, match="ops.log_file /nowhere/desk.log cannot be written"):
+    with pytest.raises(ConfigError, match=r"ops\.log_file /nowhere/desk.log cannot be written"):
         Logs(OpsSettings(log_file="/nowhere/desk.log"), list, SystemClock())
 
 

@@ -17,7 +17,6 @@ from trader.runtime.settings import RuntimeSettings, cores_of
 from trader.testing.manual_clock import ManualClock
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's knobs are Linux's")
-HERE = threading.get_native_id
 
 
 class Cycle:
@@ -40,6 +39,11 @@ def tuned(**options: object) -> TunedProcess:
     return TunedProcess(RuntimeSettings(**options), lambda: False, ManualClock())        # type: ignore[arg-type]
 
 
+def role(name: str, native_id: int | None = 0) -> dict[str, object]:
+    """As stats has it. 0: the thread that runs this test."""
+    return {"name": name, "native_id": threading.get_native_id() if native_id == 0 else native_id}
+
+
 def collector(clock: ManualClock, *, flat: bool) -> QuietCollector:
     over = threading.Event()
     over.set()
@@ -49,8 +53,8 @@ def collector(clock: ManualClock, *, flat: bool) -> QuietCollector:
 def test_inside_the_block_the_knobs_are_turned_and_after_it_they_are_as_before() -> None:
     before = sys.getswitchinterval(), gc.isenabled(), gc.get_freeze_count(), timer_slack_ns()
     with tuned(switch_interval_us=700, timer_slack_us=3) as process:
-        process.threads_run({})
-        facts = process_facts(HERE())
+        process.threads_run([])
+        facts = process_facts(threading.get_native_id())
         assert (facts["switch_interval_us"], facts["gc"], facts["gc_frozen"] > 1_000) == (700, "quiet", True)
     assert (sys.getswitchinterval(), gc.isenabled(), gc.get_freeze_count(), timer_slack_ns()) == before
 
@@ -63,7 +67,7 @@ def test_a_start_that_fails_leaves_nothing_turned() -> None:
 
 def test_pythons_own_collector_stays_on_where_that_is_asked_for() -> None:
     with tuned(gc="python") as process:
-        process.threads_run({})
+        process.threads_run([])
         assert gc.isenabled() and gc.get_freeze_count() == 0
 
 
@@ -84,8 +88,8 @@ def test_only_threads_between_a_price_and_an_order_are_pinned(name: str, is_pinn
     core = min(everywhere)
     try:
         with tuned(cpus=str(core)) as process:
-            process.threads_run({name: HERE(), "executor": None})
-            assert process_facts(HERE())["cpus"] == ([core] if is_pinned else sorted(everywhere))
+            process.threads_run([role(name), role("executor", None)])
+            assert process_facts(threading.get_native_id())["cpus"] == ([core] if is_pinned else sorted(everywhere))
     finally:
         os.sched_setaffinity(0, everywhere)
 
@@ -93,13 +97,13 @@ def test_only_threads_between_a_price_and_an_order_are_pinned(name: str, is_pinn
 @linux_only
 def test_cores_that_are_not_there_are_said_and_change_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with tuned(cpus="1023") as process:
-        process.threads_run({"strategy": HERE()})
+        process.threads_run([role("strategy")])
     assert "refused cores 1023 for strategy (Invalid argument)" in caplog.text
 
 
 def test_a_thread_that_has_ended_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     with tuned(cpus="0", realtime_priority=1) as process:
-        process.threads_run({"strategy": 2**22 + 1})
+        process.threads_run([role("strategy", 2**22 + 1)])
     assert caplog.text == ""
 
 
@@ -110,8 +114,8 @@ def test_a_priority_that_the_system_refuses_is_said_with_what_to_grant(caplog: p
 
     def hot() -> None:
         with tuned(realtime_priority=5, gc="python") as process:
-            process.threads_run({"strategy": HERE()})
-            facts.append(process_facts(HERE()))
+            process.threads_run([role("strategy")])
+            facts.append(process_facts(threading.get_native_id()))
 
     thread = threading.Thread(target=hot)
     thread.start()
@@ -121,7 +125,7 @@ def test_a_priority_that_the_system_refuses_is_said_with_what_to_grant(caplog: p
 
 def test_what_holds_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "trader"), tuned(switch_interval_us=300) as process:
-        process.threads_run({})
+        process.threads_run([])
     line, = [each for each in caplog.messages if each.startswith("process: ")]
     assert "switch interval 300 µs" in line and "garbage collected while nothing is open" in line
 
@@ -132,12 +136,12 @@ def test_what_holds_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> Non
 @pytest.mark.usefixtures("collector_switched_off")
 def test_garbage_is_collected_once_the_desk_is_flat_and_a_minute_has_passed() -> None:
     clock = ManualClock()
-    role = collector(clock, flat=True)
+    looks = collector(clock, flat=True)
     found: list[bool] = []
     for ms in (COLLECT_EVERY_NS // 1_000_000 - 1, 1):
         Cycle()
         clock.advance(ms=ms)
-        role.do_work()
+        looks.do_work()
         found.append(any(isinstance(each, Cycle) for each in gc.get_objects()))
     assert found == [True, False]
 
@@ -145,18 +149,19 @@ def test_garbage_is_collected_once_the_desk_is_flat_and_a_minute_has_passed() ->
 @pytest.mark.usefixtures("collector_switched_off")
 def test_nothing_is_collected_while_orders_may_be_open() -> None:
     clock = ManualClock()
+    looks = collector(clock, flat=False)
     Cycle()
     clock.advance(ms=COLLECT_EVERY_NS // 1_000)
-    collector(clock, flat=False).do_work()
+    looks.do_work()
     assert any(isinstance(each, Cycle) for each in gc.get_objects())
 
 
 @pytest.mark.usefixtures("collector_switched_off")
 def test_what_survived_a_pass_is_not_looked_at_again() -> None:
     clock = ManualClock()
-    kept = [Cycle() for _ in range(1_000)]
+    looks, kept = collector(clock, flat=True), [Cycle() for _ in range(1_000)]
     clock.advance(ms=COLLECT_EVERY_NS // 1_000_000)
-    collector(clock, flat=True).do_work()
+    looks.do_work()
     assert gc.get_count()[0] < len(kept) <= gc.get_freeze_count()
 
 

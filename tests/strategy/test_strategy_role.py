@@ -172,7 +172,8 @@ def test_late_ticks_are_skipped_never_bunched(desk):
     desk.tick(ms=175)
     stats = desk.role.stats()
     assert (stats.ticks, stats.skipped, desk.strategy.asked) == (2, 2, 2)
-    assert desk.role.lateness.summary() == {"count": 2, "p50_us": 125_000.0, "p99_us": 125_000.0}
+    lateness = desk.role.lateness.summary()
+    assert (lateness["count"], lateness["p99_us"]) == (2, pytest.approx(125_000, rel=0.14))
 
 
 def test_a_pulse_is_written_at_every_run_with_or_without_an_intent(desk):
@@ -224,7 +225,8 @@ def test_an_intent_names_the_newest_snapshot_it_is_based_on(desk):
     desk.strategy.wants = (Mode.NORMAL, (), "")
     intent = desk.ring(ms=3)
     assert (intent.snapshot_ns, intent.decided_ns) == (51_000_000, 53_000_000)
-    assert desk.role.latency.summary() == {"count": 1, "p50_us": 2000.0, "p99_us": 2000.0}
+    latency = desk.role.latency.summary()
+    assert (latency["count"], latency["p99_us"]) == (1, pytest.approx(2000, rel=0.14))
 
 
 def test_a_price_that_was_held_back_measures_no_latency(desk):

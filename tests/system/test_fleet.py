@@ -21,6 +21,7 @@ from trader.testing.exchange_process import running_exchange
 
 MARKETS = 120
 RECYCLES = 20
+REST = httpx.Client(timeout=5.0)         # kept: a client a request costs more than the request
 FAST_FEEDS = FeedSettings(reconnect_min_s=0.1, reconnect_max_s=1.0)
 
 
@@ -63,7 +64,7 @@ def all_subscribed(fleet, markets: int = MARKETS):
 def tokens_of(exchange) -> list[str]:
     found, cursor = [], {}
     while True:
-        page = httpx.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false", "limit": 100, **cursor}).json()
+        page = REST.get(f"{exchange.gamma_url}/events/keyset", params={"closed": "false", "limit": 100, **cursor}).json()
         for event in page["events"]:
             for market in event["markets"]:
                 found += [token for token in market["clobTokenIds"].strip("[]").replace('"', "").split(", ") if market["acceptingOrders"]]
@@ -79,7 +80,7 @@ def levels(rows) -> list[list[int]]:
 def equals_the_exchange(fleet, exchange, token: str) -> bool:
     """Both are asked while the market moves: equal at one of several moments is equal."""
     for _ in range(20):
-        book, rest = fleet.book(token), httpx.get(f"{exchange.rest_url}/book", params={"token_id": token}).json()
+        book, rest = fleet.book(token), REST.get(f"{exchange.rest_url}/book", params={"token_id": token}).json()
         if book and book["is_whole"] and (sorted(book["bids"]), sorted(book["asks"])) == (levels(rest["bids"]), levels(rest["asks"])):
             return True
         time.sleep(0.02)

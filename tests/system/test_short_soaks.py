@@ -12,7 +12,7 @@ import pytest
     ("rollovers", ["--rollovers=1", "--speed=120"]),
     ("disconnects", ["--for=48", "--every=8", "--speed=30"]),
     ("kills", ["--kills=3"]),
-    ("chaos", ["--windows=2", "--speed=80", "--every=1.5"]),
+    ("chaos", ["--windows=2", "--speed=120", "--every=1.2"]),
 ])
 def test_a_short_soak_finds_nothing(name, options):
     done = subprocess.run([sys.executable, "-m", f"tools.soak.{name}", *options], cwd=Path(__file__).parents[2], capture_output=True,

@@ -72,13 +72,14 @@ def main() -> int:
                 pass
             lives.append(live_again(soak))
             soak.say(f"{number + 1}. kill left {lives[-1].left_open} orders open; quoted again after {lives[-1].quoted_s:.1f} s")
-        summary, _ = soak.end(apart_from={"fills counted"})
+        summary, _ = soak.end(apart_from={"fills", "fills counted"})         # of the last life alone
         ledger = soak.wallet.ledger()
         soak.facts["lives"] = [life._asdict() for life in lives]
         soak.checks += [
             at_least("kills that left orders open", sum(life.left_open > 0 for life in lives), wanted.kills / 3),
             equal("orders of a former life that were live when the next one placed", sum(life.left_alive for life in lives), 0),
             below("seconds to the first order, longest", max(life.quoted_s for life in lives), START_LIMIT_S),
+            at_least("fills", ledger["fills"], wanted.kills),
             equal("fills in the journal", len(soak.journaled_fills()), ledger["fills"]),
             below("difference of gain or loss to the exchange's books ($)",
                   round(abs(summary["pnl_marked_usd"] - equity_micro(soak, summary, ledger) / 1e6), 6), 0.01),

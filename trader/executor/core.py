@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trader.executor import balances, flatten, guards, reconcile, requests, sweep, truth
+from trader.executor import balances, flatten, guards, reconcile, refused_key, requests, sweep, truth
 from trader.executor.legs import Leg, legs_of
 from trader.executor.planner import plan
 from trader.executor.state import Chore, Session, State
@@ -38,9 +38,11 @@ _LAPSE_MS = 10_000           # the venue's own limit
 def step(state: State, event: ExecutorEvent | QuoteIntent, now: Now) -> None:
     """Applies one letter. What follows from it is decided once a cycle, in `settle`, except what must not wait."""
     state.now = now
+    if isinstance(event, QuoteIntent):
+        state.intent = event
+        return
+    refused_key.hear(state, event)
     match event:
-        case QuoteIntent():
-            state.intent = event
         case Fill():
             truth.on_fill(state, event)
         case OrderUpdate():

@@ -18,6 +18,7 @@ from trader.model.units import BP_PER_CENT, MICRO, complement_bp, notional_micro
 _TEN_S_NS = 10_000_000_000
 _PULSE_PERIODS = 5
 _CLOSE_FRACTION = 120        # of the window: 30 s of an hour
+_VENUE_SECOND_MS = 1000      # the resolution of its clock
 _SWEEPING = "cancel_all"
 
 
@@ -73,6 +74,7 @@ def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
     yield from _feeds(state, view, limits)
     yield from _own_requests(state, view)
     yield from _heartbeat(state, view)
+    yield from _clock_skew(state, view)
     yield from _venue_mode(state)
     yield from _fat_finger(state, view)
     yield from _positions(state)
@@ -81,6 +83,8 @@ def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
         yield from _near_close(state.market, state.now.ms)
     if state.paused is not None:
         yield Guard("paused", Mode.STOP, state.paused, True)
+    if state.refused_for_good:
+        yield Guard("credentials", Mode.STOP, state.refused_for_good, True)
     if view.journal_trouble:
         yield Guard("journal", Mode.STOP, view.journal_trouble, True)
     if view.crowded:
@@ -106,6 +110,10 @@ def _feeds(state: State, view: View, limits: Limits) -> Iterator[Guard]:
         yield Guard("book_suspect", Mode.STOP, "differs from the venue's own top; being repaired", False)
     if view.book_health is not None and view.book_health.frozen is not None:
         yield Guard("book_frozen", Mode.STOP, view.book_health.frozen, limits.stale_sweeps)
+    garbled = next((health.garbled for health in (view.book_health, view.reference_health, view.user_health)
+                    if health is not None and health.garbled), None)
+    if garbled is not None:
+        yield Guard("garbled_frames", Mode.STOP, f"{garbled}; did the venue change its format?", True)
     yield from _user_feed(state, view, limits)
     yield from _pulse(state, view, limits)
 
@@ -154,6 +162,14 @@ def _heartbeat(state: State, view: View) -> Iterator[Guard]:
         return
     since = "no beat was accepted yet" if silent_ms is None else f"the last accepted beat was sent {silent_ms} ms ago"
     yield Guard("heartbeat", Mode.STOP, f"{since} ({beat.reason})" if beat.reason else since, True)
+
+
+def _clock_skew(state: State, view: View) -> Iterator[Guard]:
+    """Ends a second below where it begins: the same clock is seen up to a second better or worse, as the venue's seconds fall."""
+    skew_ms, limit_ms = (view.beat.skew_ms if view.beat else None) or 0, state.settings.clock_skew_ms
+    if abs(skew_ms) >= limit_ms or ("clock_skew" in state.guards and abs(skew_ms) > limit_ms - _VENUE_SECOND_MS):
+        side = "ahead of" if skew_ms > 0 else "behind"
+        yield Guard("clock_skew", Mode.STOP, f"this machine's clock is at least {abs(skew_ms)} ms {side} the venue's, clock_skew_ms is {limit_ms}; set it, by NTP for example", True)
 
 
 def _venue_mode(state: State) -> Iterator[Guard]:

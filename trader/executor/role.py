@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+from trader.errors import AuthError
 from trader.executor import core, guards
 from trader.executor.pnl import Pnl, WindowResult
 from trader.executor.state import Session, State
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 PARK_NS = 20_000_000             # guards are looked at fifty times a second even when no letter comes
 LETTERS_A_CYCLE = 64             # then due deadlines have their turn
 REPORT_EVERY_NS = 200_000_000
+_REFUSED_HELP = ("Check on the venue's own page that the API key still exists and the account may trade, that this country is not "
+                 "blocked, and the machine's clock.")
 
 
 class Inputs(NamedTuple):
@@ -82,16 +85,19 @@ class ExecutorRole:
 
     def __init__(self, state: State, limits: guards.Limits, inputs: Inputs, *, inbox: ExecutorInbox, mailbox: IntentMailbox,
                  outbox: OrderOutbox, inventory: SnapshotCache[Inventory], report: SnapshotCache[ExecutorReport],
-                 bell: Doorbell, clock: Clock, on_stopped: Callable[[], None], journal: JournalQueue | None = None) -> None:
-        """Without a `journal` nothing is kept and nothing recalled: for tests and simulations."""
+                 bell: Doorbell, clock: Clock, on_stopped: Callable[[], None], journal: JournalQueue | None = None,
+                 on_refused: Callable[[AuthError], None] = lambda _: None) -> None:
+        """Without a `journal` nothing is kept and nothing recalled: for tests and simulations. `on_refused`: the venue does not
+        take our credentials any more; this role goes on until it is stopped in order."""
         self._state, self._limits, self._inputs = state, limits, inputs
         self._inbox, self._mailbox, self._outbox = inbox, mailbox, outbox
         self._inventory, self._report, self._bell = inventory, report, bell
         self._clock, self._on_stopped, self._journal = clock, on_stopped, journal
+        self._on_refused = on_refused
         self._letters: list[Letter] = []         # handled in this cycle
         self._fills_seen = 0
         self._report_due_ns = 0
-        self._stop_told = False
+        self._stop_told = self._refusal_told = False
         self.posture = Posture(clock)
         self.intent_to_outbox = LatencyWindow()
         self.outbox_to_wire = LatencyWindow()
@@ -182,6 +188,10 @@ class ExecutorRole:
         if state.session is Session.STOPPED and not self._stop_told:
             self._stop_told = True
             self._on_stopped()
+
+        if state.refused_for_good and not self._refusal_told:
+            self._refusal_told = True
+            self._on_refused(AuthError(f"{state.refused_for_good}.", remedy=_REFUSED_HELP))
 
     def _shed(self, places: list[PlaceOrders]) -> None:
         """Purged from the outbox: they are answered like any other request, so that no record leaks."""

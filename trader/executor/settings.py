@@ -34,6 +34,11 @@ class ExecutorSettings:
                                   low=10, high=10_000)
     heartbeat_ms: int = setting(7000, "Silence of the dead-man switch at which all is cancelled; the venue does it at 10 s.",
                                 unit="ms", low=2000, high=9500)
+    clock_skew_ms: int = setting(2000, "A wall clock that is shown to be this far from the venue's stops the desk until it is right; the "
+                                 "venue names whole seconds, so differences below one second are not seen.", unit="ms", low=1000,
+                                 high=300_000)
+    auth_refused_ms: int = setting(20_000, "When the venue refuses our credentials for this long, at least three times in a row, the desk "
+                                   "stops for good (exit code 3).", unit="ms", low=1000, high=600_000)
     flatten_cents: int = setting(5, "`trader flatten` sells no cheaper than this below the mid at which it began.", unit="cents", low=0,
                                  high=99)
     inbox_limit: int = setting(1000, "Unread letters beyond which everything is cancelled.", low=10, high=1_000_000)

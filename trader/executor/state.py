@@ -10,6 +10,7 @@ import heapq
 import logging
 from collections import Counter, deque
 from enum import StrEnum
+from typing import NamedTuple
 
 from trader.executor.ledger import Ledger
 from trader.executor.legs import Caps, Holdings
@@ -55,6 +56,14 @@ class Sweep:
         self.reason, self.markets, self.cools_down, self.started_ns = reason, markets, cools_down, started_ns
         self.empty = dict.fromkeys(markets, 0)       # listings in a row that showed nothing
         self.listing: dict[str, int] = {}            # market → number of its unanswered listing; 0 while one is scheduled
+
+
+class Refused(NamedTuple):
+    """How long the venue has refused our credentials for one kind of request. See `refused_key.py`."""
+
+    first_ns: int
+    last_ns: int
+    times: int
 
 
 class Flatten:
@@ -104,6 +113,8 @@ class State:
         self.venue_mode_until_ns = 0
         self.venue_mode = ""                         # what the venue said when it last took no orders
         self.placed_since_proof = False              # something may be open that no cancel-all has disproved
+        self.refused: dict[str, Refused] = {}        # kind of request → refusals of our credentials in a row
+        self.refused_for_good = ""                   # why this run must end, or empty; the role tells whoever can end it
         self.short_in_row = 0                        # places refused for lack of balance since one was accepted
         self.moved_seq: dict[str, int] = {}          # token → the newest request that was out when a trade changed our books
         self.foreign_phase: dict[tuple[str, str], int] = {}      # trades of earlier runs: how far we have seen them go

@@ -55,7 +55,7 @@ class BookFeed:
         self._books = Books()
         self._freeze = FreezeWatch()
         self._repairs = 0                        # tokens subscribed anew because their book was not believed
-        self._unreadable = UnreadableFrames(self.name)
+        self._unreadable = UnreadableFrames(self.name, settings.garbled_frames)
         self.latency = LatencyWindow()           # frame left the socket → snapshot published
 
     def on_start(self) -> None:
@@ -172,5 +172,5 @@ class BookFeed:
 
     def _publish_health(self) -> None:
         health = self._connection.health(self._books.generation, suspect=self._books.is_suspect)
-        frozen = self._freeze.reason
-        self._health.publish(health if frozen is None else health._replace(frozen=frozen))
+        frozen, garbled = self._freeze.reason, self._unreadable.trouble(health.as_of_ns)
+        self._health.publish(health if frozen is None and garbled is None else health._replace(frozen=frozen, garbled=garbled))

@@ -45,7 +45,7 @@ class ReferenceFeed:
         self._quoted_ns = 0
         self._last: Traded | None = None         # kept over a reconnect, like the candle: both name their own time
         self._candle: Candle | None = None
-        self._unreadable = UnreadableFrames(self.name)
+        self._unreadable = UnreadableFrames(self.name, settings.garbled_frames)
         self._events = EventCounts()
 
     def on_start(self) -> None:
@@ -116,4 +116,6 @@ class ReferenceFeed:
     def _publish_health(self) -> None:
         """Connected means that a price came: between the handshake and the first one the cache holds an old one."""
         health = self._connection.health(self._connection.opens, suspect=False)
-        self._health.publish(health if self._quoted else health._replace(connected=False))
+        garbled = self._unreadable.trouble(health.as_of_ns)
+        self._health.publish(health if self._quoted and garbled is None
+                             else health._replace(connected=health.connected and self._quoted is not None, garbled=garbled))

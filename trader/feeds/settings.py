@@ -15,6 +15,8 @@ class FeedSettings:
     user_stale_ms: int = setting(8000, "The user stream is lost when its PING is unanswered this long.", unit="ms",
                                  low=1000, high=60_000)
     user_ping_ms: int = setting(5000, "How often the user stream is pinged.", unit="ms", low=500, high=30_000)
+    garbled_frames: int = setting(5, "So many frames of one feed within ten seconds that cannot be read end its connection and stop "
+                                  "quoting for half a minute.", low=1, high=1000)
     reconnect_min_s: float = setting(1.0, "First wait before reconnecting; doubles each time.", unit="s", low=0.05, high=60)
     reconnect_max_s: float = setting(60.0, "Longest wait before reconnecting.", unit="s", low=0.05, high=600)
     on_stale: str = setting("cancel_all", "cancel_all: cancel everything, cool down, quote again. pull: cancel by id and quote again "

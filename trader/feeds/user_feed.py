@@ -48,7 +48,7 @@ class UserFeed:
         self._is_up = False                          # UserFeedUp was posted for this connection
         self._was_up = False                         # the venue has taken our credentials before
         self._refusals = 0
-        self._unreadable = UnreadableFrames(self.name)
+        self._unreadable = UnreadableFrames(self.name, settings.garbled_frames)
         self._events = EventCounts()
 
     def on_start(self) -> None:
@@ -125,7 +125,8 @@ class UserFeed:
     def _lose(self, reason: str) -> None:
         """Every UserFeedUp is followed by exactly one UserFeedDown."""
         connection, now_ns = self._connection, self._clock.monotonic_ns()
-        refused = connection.is_open and not self._was_up and now_ns - connection.opened_ns < REFUSED_WITHIN_NS
+        refused = (connection.is_open and not self._was_up and now_ns - connection.opened_ns < REFUSED_WITHIN_NS
+                   and self._unreadable.trouble(now_ns) is None)         # then it was we who hung up
         self._refusals = self._refusals + 1 if refused else 0
         connection.drop(reason)
         if self._is_up:
@@ -138,4 +139,5 @@ class UserFeed:
             )
 
     def _publish_health(self) -> None:
-        self._health.publish(self._connection.health(self._connection.opens, suspect=False))
+        health = self._connection.health(self._connection.opens, suspect=False)
+        self._health.publish(health._replace(garbled=self._unreadable.trouble(health.as_of_ns)))

@@ -29,6 +29,7 @@ from trader.venues.contract import MarketBorn, PoolStream
 
 log = logging.getLogger(__name__)
 
+NAMED = "pm-fleet-"                  # and its number: the thread, and the connection in a recording
 PROBE_IDLE_MS, PROBE_GAP_MS, KEEPALIVE_MS, LOST_MS = 2_000, 1_000, 5_000, 8_000
 ANSWER_NS = 5_000_000_000            # a book that was asked for comes within this, or the stream is frozen
 CROWDED_NS = 20_000_000              # how soon to look again whether a worker has room
@@ -55,7 +56,7 @@ class PoolConnection:
     def __init__(self, number: int, stream: PoolStream, links: Sequence[WorkerLink], letters: Callable[[Letter], None],
                  on_born: Callable[[str], None], clock: Clock, *, rows: Iterable[Row], backoff: Backoff, quiet_s: float,
                  connect: Connect = open_line, wait: Wait = wait_readable, recorder: Recorder = NOT_RECORDED) -> None:
-        self.number, self.name = number, f"pm-fleet-{number}"
+        self.number, self.name = number, f"{NAMED}{number}"
         self._stream, self._letters, self._on_born, self._clock = stream, letters, on_born, clock
         self.posture = Posture(clock)
         self._wake_in, self._wake_out = socket.socketpair()

@@ -39,6 +39,7 @@ PAUSE_NS = 5_000_000_000
 SILENT_BEATS = 3
 SUSPENDED_NS = 1_500_000_000             # our own wake-up this late: the whole machine stood still, not one worker
 STARTING_MS = 15_000
+LAST_WORDS_S = 0.1
 ANSWER_S = 5.0
 
 
@@ -234,9 +235,11 @@ class Crew:
         """Its markets wait for the next worker; the others' are not concerned."""
         self.links[number].detach()
         self._lives[number] = None
-        if life.process.poll() is None:
+        try:
+            code = life.process.wait(LAST_WORDS_S)   # its socket closes a moment before it has ended
+        except subprocess.TimeoutExpired:
             life.process.kill()
-        code = life.process.wait()
+            code = life.process.wait()
         self._deaths[number].append(now_ns)
         deaths = self._deaths[number]
         is_often = len(deaths) == MOST_DEATHS and now_ns - deaths[0] < MINUTE_NS

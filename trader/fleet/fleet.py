@@ -16,7 +16,7 @@ from typing import Any
 from trader.errors import RoleFailed, TraderError
 from trader.feeds.line import Connect, Wait, open_line, wait_readable
 from trader.feeds.settings import FeedSettings
-from trader.fleet.connection import PoolConnection, Row
+from trader.fleet.connection import NAMED, PoolConnection, Row
 from trader.fleet.connections import Lines
 from trader.fleet.crew import Crew, Launch, launcher
 from trader.fleet.keeper import Callbacks, Keeper
@@ -132,7 +132,7 @@ class Fleet:
 
     def _connection(self, number: int, rows: Sequence[Row]) -> PoolConnection:
         backoff = Backoff(self._feeds.reconnect_min_s, self._feeds.reconnect_max_s)
-        recorder = NOT_RECORDED if self._record is None else self._record.tape(f"pm-fleet-{number}")
+        recorder = NOT_RECORDED if self._record is None else self._record.tape(f"{NAMED}{number}")
         return PoolConnection(number, self._stream, self._crew.links, self._keeper.put, self._lifecycle.born, self._clock, rows=rows,
                               backoff=backoff, quiet_s=self._settings.quiet_s, connect=self._connect, wait=self._wait,
                               recorder=recorder)

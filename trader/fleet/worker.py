@@ -117,8 +117,10 @@ class Worker:
         book = self._books.book(word["token"])
         bids, asks = ([], []) if book is None else book.levels()
         whole = book is not None and book.is_whole
-        self._say({"book": {"asked": word["asked"], "token": word["token"], "is_whole": whole, "bids": bids, "asks": asks,
-                            "venue_ms": 0 if book is None else book.venue_ms}})
+        self._say({"book": {
+            "asked": word["asked"], "token": word["token"], "is_whole": whole, "venue_ms": 0 if book is None else book.venue_ms,
+            "bids": [(*level,) for level in bids], "asks": [(*level,) for level in asks],        # plain tuples: only those are JSON
+        }})
 
     def _stop(self) -> None:
         self.is_stopping = True

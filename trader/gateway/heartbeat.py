@@ -2,7 +2,8 @@
 
 Fed by the postures of the threads that trade: while one of them stands still nothing is sent, because a frozen program must not
 keep its quotes alive. Whether they are *connected* does not matter here. Publishes `BeatHealth` for the executor and stats: no
-order goes out before the first accepted beat, and after a silence the executor reconciles before it quotes again.
+order goes out before the first accepted beat, and after a silence the executor reconciles before it quotes again. Behind a beat it
+looks at the venue's clock now and then (`venue_clock`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from trader.gateway.venue_clock import VenueClock
 from trader.handoff.cache import SnapshotCache
 from trader.model.heartbeat import NO_BEAT, BeatHealth
 from trader.runtime.clock import Clock
@@ -30,11 +32,12 @@ class HeartbeatRole:
     name = "heartbeat"
 
     def __init__(self, beats: Heartbeats, every_ms: int, standing_still: Callable[[], str], health: SnapshotCache[BeatHealth],
-                 clock: Clock, parked: threading.Event | None = None) -> None:
-        """`standing_still` names a thread that does not do its work, or is empty; asked before every beat."""
+                 clock: Clock, parked: threading.Event | None = None, *, venue_clock: VenueClock | None = None) -> None:
+        """`standing_still` names a thread that does not do its work, or is empty; asked before every beat. `venue_clock`: None for a
+        venue that does not tell its time."""
         self.posture = Posture(clock)
         self._beats, self._every_ms, self._standing_still = beats, every_ms, standing_still
-        self._cache, self._clock = health, clock
+        self._cache, self._clock, self._venue_clock = health, clock, venue_clock
         self._health = NO_BEAT
         self._accepted_wall_ms = 0
         self._due_ns = clock.monotonic_ns()
@@ -69,11 +72,19 @@ class HeartbeatRole:
         else:
             self._due_ns = now_ns + self._every_ms * _MS
             self._accepted(now_ns, sent_wall_ms)
+        self._look_at_clock()
 
     def _accepted(self, sent_ns: int, sent_wall_ms: int) -> None:
         lapses = self._health.lapses + self._lapsed()
         self._accepted_wall_ms = sent_wall_ms
-        self._publish(BeatHealth(sent_ns, lapses, ""))
+        self._publish(self._health._replace(accepted_ns=sent_ns, lapses=lapses, reason=""))
+
+    def _look_at_clock(self) -> None:
+        """Right after a beat, when the next one is furthest away; also after one that was refused, which a wrong clock may explain."""
+        if self._venue_clock is not None and self._venue_clock.is_due():
+            self.posture.declare("a look at the venue's clock", CONNECTING_LIMIT_MS + self._venue_clock.deadline_ms)
+            self._venue_clock.look()
+            self._publish(self._health._replace(skew_ms=self._venue_clock.skew_ms))
 
     def _lapsed(self) -> bool:
         """From the sending of the last accepted beat to the answer to this one: the longest silence that the venue can have seen.

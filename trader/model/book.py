@@ -79,6 +79,7 @@ class FeedHealth(NamedTuple):
     generation: int
     suspect: bool                # the book differs from the venue's own top; being repaired
     frozen: str | None = None    # why the data is believed to stand still although the connection answers
+    garbled: str | None = None   # frames came lately that could not be read, too many too fast
 
     def stale_reason(self, now_ns: int, stale_after_ms: int) -> str | None:
         """Why this feed must not be quoted on, or None."""

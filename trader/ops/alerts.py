@@ -13,13 +13,12 @@ import platform
 import shlex
 import subprocess
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import httpx
 
-from trader.executor.role import ExecutorReport
 from trader.ops.settings import OpsSettings
 from trader.runtime.clock import Clock
 from trader.runtime.pause import pause
@@ -60,6 +59,21 @@ class Alert(NamedTuple):
     wall_ms: int
 
 
+class GuardReport(Protocol):
+    """What alerts need of the executor's report. Everything but `guard_since_ns` only grows."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def guard_ms(self) -> Mapping[str, int]: ...
+    @property
+    def guard_since_ns(self) -> Mapping[str, int]:
+        """Only guards that are in force."""
+        ...
+    @property
+    def cancel_alls(self) -> Mapping[str, int]: ...
+
+
 # --- what happened ----------------------------------------------------------------------------------------------------
 
 
@@ -71,7 +85,7 @@ class Incidents:
         self._guard_ms: dict[str, int] = {}
         self._cancel_alls: dict[str, int] = {}
 
-    def since_last(self, report: ExecutorReport) -> list[Incident]:
+    def since_last(self, report: GuardReport) -> list[Incident]:
         """A guard that came and went between two looks has grown in `guard_ms`."""
         entered = [name for name, since_ns in report.guard_since_ns.items() if self._since_ns.get(name) != since_ns]
         entered += [name for name, held_ms in report.guard_ms.items()
@@ -85,13 +99,13 @@ class Incidents:
         return found
 
 
-def _guard(name: str, report: ExecutorReport) -> Incident:
+def _guard(name: str, report: GuardReport) -> Incident:
     kind = "kill_switch" if name in KILL_SWITCHES else "guard"
     now = "is in force" if name in report.guard_since_ns else "was in force for a moment"
     return Incident(kind, name, f"guard {name} {now} in {_market(report)}. docs/runbook.md says what it means and what to do.")
 
 
-def _market(report: ExecutorReport) -> str:
+def _market(report: GuardReport) -> str:
     return report.slug or "no market"
 
 
@@ -203,7 +217,7 @@ class AlertRole:
 
     name = "alerts"
 
-    def __init__(self, targets: list[Target], repeat_s: int, report: Callable[[], ExecutorReport | None], clock: Clock,
+    def __init__(self, targets: list[Target], repeat_s: int, report: Callable[[], GuardReport | None], clock: Clock,
                  pause: Callable[[float], None] = pause) -> None:
         self._targets, self._report, self._clock, self._pause = targets, report, clock, pause
         self._incidents, self._deduplication = Incidents(), Deduplication(repeat_s * _NS)

@@ -16,6 +16,7 @@ from trader.feeds.snapshot_feed import RECORDED_AS
 from trader.feeds.token_book import Integrity, TokenBook
 from trader.feeds.user_feed import UserFeed
 from trader.feeds.verbatim import BURST_NS
+from trader.fleet.connection import NAMED
 from trader.model.book import Level
 from trader.model.setting import Secret
 from trader.model.units import PriceBp
@@ -50,7 +51,7 @@ class Streams:
 
     def decoder(self, conn: str) -> Decode | None:
         """None for a connection that no feed of ours has: its frames are only counted."""
-        return self._decoders.get(conn)
+        return self._decoders.get(BookFeed.name if conn.startswith(NAMED) else conn)
 
 
 class Asset:

@@ -18,7 +18,8 @@ from trader.model.intent import Mode
 from trader.runtime.latency import BOUNDS_NS, Histogram, LatencyWindow
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_SHOWN = [index for index, bound_ns in enumerate(BOUNDS_NS) if str(bound_ns).rstrip("0") in ("1", "2", "5") and bound_ns <= 10**10]
+_SHOWN = [index for index, bound_ns in enumerate(BOUNDS_NS)          # 1, 2 and 5 of each decade, from 10 µs to 5 s
+          if str(bound_ns).rstrip("0") in ("1", "2", "5") and 10**4 <= bound_ns <= 5 * 10**9]
 
 
 class Measured(Protocol):

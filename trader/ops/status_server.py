@@ -42,7 +42,7 @@ class StatusRole:
     def __init__(self, settings: OpsSettings, trader: Shown, clock: Clock, on_listening: Callable[[str], None]) -> None:
         self._settings, self._trader, self._clock, self._on_listening = settings, trader, clock, on_listening
         self.posture = Posture(clock)
-        self._series = Series()
+        self.series = Series()
         self._due_ns = 0
         self._sockets: dict[int, Any] = {}       # waitress keeps its channels here
         self._workers = _Workers(self.name)
@@ -52,7 +52,7 @@ class StatusRole:
         listener = _listener(self._settings)
         if listener is None:
             return
-        pages = StatusPages(self._trader, self._series, self._settings.status_token)
+        pages = StatusPages(self._trader, self.series, self._settings.status_token)
         self._workers.set_thread_count(WORKERS)
         create_server(pages, map=self._sockets, _dispatcher=self._workers, sockets=[listener], **_LIMITS)
         url = _url(listener)
@@ -66,7 +66,7 @@ class StatusRole:
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._due_ns:
             self._due_ns = now_ns + EVERY_NS
-            self._series.add(self._trader.stats(), self._clock.wall_ms())
+            self.series.add(self._trader.stats(), self._clock.wall_ms())
         wait_ms = min(int(PARK_S * 1000), math.ceil((self._due_ns - now_ns) / 1e6))
         wasyncore.loop(timeout=wait_ms / 1000, use_poll=True, map=self._sockets, count=1)
 

@@ -54,6 +54,8 @@ PARKING: dict[tuple[str, str], Parking] = {
     ("trader/markets/role.py", "do_work"): _TIMER,
     ("trader/runtime/supervisor.py", "do_work"): _TIMER,
     ("trader/runtime/pause.py", "pause"): _TIMER,
+    ("trader/runtime/process.py", "do_work"): _TIMER,
+    ("trader/ops/recorder.py", "do_work"): _TIMER,
     ("trader/ops/logs.py", "take"): Parking("log lines", ("every thread",)),
     ("waitress/wasyncore.py", "poll2"): Parking("a connection", ("browsers and scrapers",)),
     ("waitress/task.py", "handler_thread"): Parking("an HTTP request", ("ops-http",)),

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -42,14 +42,15 @@ class TunedProcess:
 
         with TunedProcess(settings.runtime, trader.is_flat, SystemClock()) as process:
             trader.start()
-            process.threads_run(trader.thread_ids())
+            process.threads_run(trader.stats()["roles"])
     """
 
     def __init__(self, settings: RuntimeSettings, is_flat: Callable[[], bool], clock: Clock) -> None:
         """`is_flat`: nothing is open at the venue and nothing may be placed now. Called on the thread `gc`."""
         self._settings = settings
         self._over = threading.Event()
-        self._collector = RoleThread(QuietCollector(is_flat, clock, self._over), lambda name, why: log.error("%s failed", name, exc_info=why))
+        self._collector = RoleThread(QuietCollector(is_flat, clock, self._over),
+                                     lambda name, why: log.error("%s failed", name, exc_info=why))
         self._before = _Before(sys.getswitchinterval(), gc.isenabled(), timer_slack_ns())
 
     def __enter__(self) -> TunedProcess:
@@ -62,9 +63,9 @@ class TunedProcess:
             gc.disable()
         return self
 
-    def threads_run(self, ids: Mapping[str, int | None]) -> None:
+    def threads_run(self, roles: Iterable[Mapping[str, Any]]) -> None:
         """Once they have been started: cores and priority are a thread's own. Says in the log what holds now."""
-        hot = {name: native_id for name, native_id in ids.items() if native_id is not None and name.startswith(HOT)}
+        hot = {role["name"]: role["native_id"] for role in roles if role["native_id"] is not None and role["name"].startswith(HOT)}
         said = [f"switch interval {self._settings.switch_interval_us} µs", self._freeze(),
                 f"timer slack {timer_slack_ns() // 1_000} µs", _pin(hot, self._settings.cpus),
                 _prioritise(hot, self._settings.realtime_priority)]

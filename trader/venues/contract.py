@@ -345,6 +345,18 @@ class Heartbeats(Protocol):
     def close(self) -> None: ...
 
 
+class VenueTime(Protocol):
+    """The venue's own clock. Owner: the `heartbeat` thread."""
+
+    @property
+    def deadline_ms(self) -> int:
+        """A look takes no longer."""
+        ...
+    def read_s(self) -> int | None:
+        """Whole seconds since the epoch, rounded down. None: it did not say. Never raises for what a venue may do."""
+        ...
+
+
 class OrderClient(Protocol):
     """One connection to the venue's account interface. One a gateway thread; not shared.
 

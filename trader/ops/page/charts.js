@@ -12,7 +12,7 @@ function niceStep(span, most) {
   return power * [1, 2, 2.5, 5, 10].find((one) => power * one >= rough);
 }
 
-/* options: lines [{column, colour, label, step, width, dash}], band [low, high], zero, format, minSpan, marks */
+/* options: lines [{column, colour, label, step, width, dash}], band [low, high], zero, format (of the legend), axis, minSpan */
 class Chart {
   constructor(figure, options) {
     this.canvas = figure.querySelector("canvas");
@@ -86,12 +86,12 @@ class Chart {
     const {pen} = this, right = PAD.left + this.width;
     pen.lineWidth = 1;
     pen.textBaseline = "middle"; pen.textAlign = "left";
-    const step = niceStep(this.high - this.low, Math.max(2, this.height / 44));
+    const step = niceStep(this.high - this.low, Math.max(3, this.height / 40));
     for (let value = Math.ceil(this.low / step) * step; value <= this.high; value += step) {
       const y = Math.round(this.y(value)) + 0.5, isZero = Math.abs(value) < step / 1e6;
       this.rule(PAD.left, y, right, y, isZero && this.options.zero ? "soft" : "grid");
       pen.fillStyle = colour("soft");
-      pen.fillText(this.options.format(isZero ? 0 : value), right + 6, y);
+      pen.fillText(this.options.axis(isZero ? 0 : value), right + 6, y);
     }
     pen.textBaseline = "top"; pen.textAlign = "center";
     for (const at_ms of this.timeTicks()) {

@@ -31,12 +31,12 @@ const CHARTS = {
       {column: "own_ask", colour: "ask", label: "our ask", step: true, width: 2, dash: [2, 3]},
       {column: "fair", colour: "fair", label: "fair", width: 1.8},
     ],
-    band: ["bid", "ask"], format: AS.cents, minSpan: 0.06,
+    band: ["bid", "ask"], format: AS.cents, axis: AS.cents, minSpan: 0.06,
   }),
-  pnl: new Chart(find("#pnl"), {lines: [{column: "pnl", colour: "up", label: "marked", width: 1.8}], zero: true, format: AS.gain, minSpan: 2}),
+  pnl: new Chart(find("#pnl"), {lines: [{column: "pnl", colour: "bid", label: "marked", width: 1.8}], zero: true, format: AS.gain, axis: (value) => (value ? `${sign(value)}$${short(Math.abs(value))}` : "$0"), minSpan: 2}),
   inventory: new Chart(find("#inventory"), {
     lines: [{column: "yes", colour: "bid", label: "YES", step: true}, {column: "no", colour: "ask", label: "NO", step: true}],
-    zero: true, format: short, minSpan: 20,
+    zero: true, format: short, axis: short, minSpan: 20,
   }),
 };
 const LEGS = {

@@ -1,0 +1,198 @@
+"""The status server on real loopback sockets: where it listens, what garbage does to it, what is left of it at the end."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trader.model.setting import Secret
+from trader.ops.settings import OpsSettings
+from trader.ops.status_server import StatusRole
+from trader.runtime.clock import SystemClock
+from trader.runtime.latency import LatencyWindow
+from trader.testing.manual_clock import ManualClock
+
+TOKEN = "a-token-of-24-characters"
+
+
+class ShownTrader:
+    def stats(self) -> dict[str, Any]:
+        return {"mode": "live", "roles": [], "depths": {}, "text": "ä"}
+
+    def health(self) -> dict[str, Any]:
+        return {"ok": True, "components": {}, "trading_mode": "STOP", "guards": []}
+
+    def latencies(self) -> dict[str, LatencyWindow]:
+        return {}
+
+    def threads_text(self) -> str:
+        return "threads"
+
+
+class Served:
+    """A role that is stepped on a thread of this test's until it is closed."""
+
+    def __init__(self, ops: OpsSettings) -> None:
+        self.urls: list[str] = []
+        self.role = StatusRole(ops, ShownTrader(), SystemClock(), self.urls.append)
+        self._closing = threading.Event()
+        self.role.on_start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        split = urlsplit(self.urls[0])
+        return str(split.hostname), int(split.port or 0)
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(*self.address, timeout=5)
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def send(self, garbage: bytes) -> bytes:
+        """What came back before the other side closed, or nothing more came."""
+        with socket.create_connection(self.address, timeout=0.5) as connection:
+            connection.sendall(garbage)
+            connection.shutdown(socket.SHUT_WR)
+            said = b""
+            try:
+                while chunk := connection.recv(65_536):
+                    said += chunk
+            except OSError:
+                pass
+            return said
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join()
+        self.role.on_stop()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self.role.do_work()
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    served: list[Served] = []
+
+    def start(**ops: Any) -> Served:
+        served.append(Served(OpsSettings(**{"status_port": 0, **ops})))
+        return served[-1]
+
+    yield start
+    for one in served:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    served = Served(OpsSettings(status_port=0, status_token=Secret(TOKEN)))
+    yield served
+    served.close()
+
+
+def test_pages_are_served_on_loopback_and_nowhere_else_by_default(serve: Serve) -> None:
+    served = serve()
+    assert served.address[0] == "127.0.0.1"
+    assert served.get("/health")[0] == 200 and served.get("/stats")[1].decode().count("ä") == 1
+
+
+def test_one_connection_serves_many_requests(serve: Serve) -> None:
+    connection = http.client.HTTPConnection(*serve().address, timeout=5)
+    for path in ("/", "/stats", "/metrics", "/threads", "/series") * 3:
+        connection.request("GET", path)
+        assert connection.getresponse().read()
+    connection.close()
+
+
+def test_a_second_trader_takes_a_free_port_and_says_so(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    first = serve()
+    second = serve(status_port=first.address[1])
+    assert second.address != first.address and second.get("/health")[0] == 200
+    assert [record.levelname for record in caplog.records] == ["WARNING"] and "ops.status_port" in caplog.text
+
+
+def test_an_address_of_another_machine_is_a_warning_and_the_role_goes_on_without_a_server(caplog: pytest.LogCaptureFixture) -> None:
+    role = StatusRole(OpsSettings(status_bind="192.0.2.1"), ShownTrader(), ManualClock(), lambda url: None)
+    role.on_start()
+    role.do_work()
+    role.on_stop()
+    assert "ops.status_bind 192.0.2.1 cannot be bound" in caplog.text and "Trading goes on" in caplog.text
+
+
+def test_it_listens_on_ipv6_and_shows_an_address_that_can_be_opened(serve: Serve) -> None:
+    if not Path("/proc/net/if_inet6").read_text():
+        pytest.skip("this machine has no IPv6")
+    served = serve(status_bind="::1")
+    assert served.urls[0].startswith("http://[::1]:") and served.get("/health")[0] == 200
+
+
+def test_charts_get_a_row_a_second(serve: Serve) -> None:
+    clock, urls = ManualClock(), []
+    role = StatusRole(OpsSettings(status_port=0), ShownTrader(), clock, urls.append)
+    role.on_start()
+    for _ in range(4):
+        role.do_work()
+        clock.advance(ms=500)
+    role.on_stop()
+    assert len(role.series.since(0, 0)["rows"]) == 2
+
+
+def test_nothing_is_left_of_it_at_the_end() -> None:
+    def left() -> tuple[int, list[str]]:
+        return len(os.listdir("/proc/self/fd")), sorted(thread.name for thread in threading.enumerate())
+
+    before = left()
+    served = Served(OpsSettings(status_port=0))
+    assert {"ops-http-1", "ops-http-2"} <= {thread.name for thread in threading.enumerate()}
+    served.get("/stats")
+    served.close()
+    assert left() == before
+
+
+@pytest.mark.parametrize("garbage", [
+    b"", b"\r\n", b"GET\r\n\r\n", b"GET /stats HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET /stats HTTP/1.1\r\nHost:\xff\r\n\r\n",
+    b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5_000 + b"\r\n",
+    b"POST /stats HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /../../etc/passwd HTTP/1.1\r\n\r\n", b"GET /%00%ff%2e%2e HTTP/1.1\r\n\r\n", b"GET http://evil/stats HTTP/1.1\r\nHost: evil\r\n\r\n",
+    b"GET /stats HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+])
+def test_garbage_is_refused_and_the_next_reader_is_served(server: Served, garbage: bytes) -> None:
+    said = server.send(garbage)
+    assert b" 200 " not in said.split(b"\r\n")[0] and TOKEN.encode() not in said and b"Traceback" not in said
+    assert server.get("/health", Authorization=f"Bearer {TOKEN}")[0] == 200
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300) | st.text(max_size=80).map(lambda text: f"GET /{text} HTTP/1.1\r\nHost: {text}\r\n\r\n".encode("utf-8", "replace")))
+def test_no_bytes_end_the_server_or_make_it_log_an_error(server: Served, caplog: pytest.LogCaptureFixture, garbage: bytes) -> None:
+    with caplog.at_level(logging.ERROR):
+        server.send(garbage)
+    assert server.get("/stats", Authorization=f"Bearer {TOKEN}")[0] == 200 and not caplog.records
+
+
+def test_readers_that_send_nothing_do_not_keep_others_out(server: Served) -> None:
+    idle = [socket.create_connection(server.address) for _ in range(40)]
+    assert server.get("/stats", Authorization=f"Bearer {TOKEN}")[0] == 200
+    for connection in idle:
+        connection.close()
