@@ -188,6 +188,10 @@ CLASHES = [
     ("strategy: {volatility_floor_bp: 2}", "strategy.volatility_floor_bp (line 1): was 2, must be at most strategy.volatility_prior"),
     ("feeds: {reconnect_min_s: 9, reconnect_max_s: 8}", "feeds.reconnect_min_s (line 1): was 9, must be at most feeds.reconnect_max"),
     ("exchange: {port: 9000, ws_port: 9000}", "exchange.ws_port (line 1): was 9000, must differ from exchange.port"),
+    ("ops: {status_bind: 0.0.0.0}", "ops.status_bind (line 1): 0.0.0.0 lets other machines read"),
+    ("ops: {status_bind: localhost}", "ops.status_bind (line 1): was 'localhost', must be an IP address"),
+    ("ops: {status_token: short}", "ops.status_token (line 1): must be 16 to 512 of"),
+    ("ops: {status_token: 'with a space in it !'}", "ops.status_token (line 1): must be 16 to 512 of"),
 ]
 
 
@@ -204,6 +208,12 @@ def test_the_defaults_go_together() -> None:
 def test_live_without_a_key_names_the_three_ways_to_give_it(load: Load) -> None:
     [said] = problems(load, "mode: live")
     assert all(way in said for way in ("PM_PRIVATE_KEY", "polymarket.private_key_file", "or polymarket.private_key."))
+
+
+@pytest.mark.parametrize("text", ["status_bind: '::1'", "status_bind: 0.0.0.0, status_token: abcdefghijklmnop",
+                                  "status_bind: 0.0.0.0, status_port: -1"])
+def test_a_status_server_on_loopback_behind_a_token_or_switched_off_is_fine(load: Load, text: str) -> None:
+    assert load(f"ops: {{{text}}}").ops.status_bind
 
 
 def test_a_value_with_a_problem_of_its_own_is_not_compared(load: Load) -> None:

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _frames(command("frames", "show what is in a recording: books, counts, mismatches"))
     _report(command("fills", "show what was traded, from the journal"))
     _report(command("orders", "show what was placed and what became of it, from the journal"))
-    _report(command("pnl", "show what each window came to, from the journal"))
+    _pnl(command("pnl", "show what each window came to and what it was made of, from the journal"))
     _journal(command("journal", "check a journal"))
     _json(command("version", "show the version of trader and of Python"))
     _completion(command("completion", "print what makes a shell complete these commands"))
@@ -118,6 +118,14 @@ def _report(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="as JSON, with all columns (docs/journal.md)")
     form.add_argument("--csv", action="store_true", help="as CSV, with all columns")
     _source(parser)
+
+
+def _pnl(parser: argparse.ArgumentParser) -> None:
+    _report(parser)
+    parser.add_argument("--by", default="", metavar="PARTS", help="split it: any of spread,adverse,inventory (docs/analysis.md)")
+    parser.add_argument("--horizon", dest="horizon_s", type=int, default=1, choices=(1, 5, 30), metavar="SECONDS",
+                        help="how long the move of the mid after a fill is adverse selection: 1, 5 or 30 (default 1)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the split to a .png, .svg or .pdf; needs matplotlib")
 
 
 def _journal(parser: argparse.ArgumentParser) -> None:

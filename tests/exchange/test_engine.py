@@ -136,7 +136,7 @@ def test_a_gtd_order_dies_a_minute_before_its_stated_end(engine, order):
     new = order("ann", Side.BUY, 50, 10, order_type=OrderType.GTD, expires_ms=200_000)
     engine.place(new, 0)
     engine.advance(139_999)
-    assert engine.open_orders["ann"]
+    assert engine.records.open["ann"]
     engine.advance(140_000)
     assert engine.records.orders[new.order_id].status is OrderStatus.EXPIRED
 

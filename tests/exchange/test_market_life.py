@@ -32,8 +32,9 @@ class World:
         self.origin_ms = self.clock.wall_ms()
         self.venue = Venue(self.clock, self.letters.append, settle_ms=1_000, cash_micro=0)
         series = Series(seed=seed, origin_ms=self.origin_ms, speed=72, protocol=protocol)
-        self.life = MarketLife(self.clock, self.venue, self.letters.append, series, load_population(), seed=seed, speed=72)
         self.faults = FaultBoard(self.clock)
+        self.life = MarketLife(self.clock, self.venue, self.letters.append, series, load_population(), seed=seed, speed=72,
+                               faults=self.faults)
         control = ControlRoutes(self.venue, self.life.now, self.faults, Audit(self.clock))
         groups = (GammaRoutes(self.life.now, self.venue), BinanceRoutes(self.life.now, self.clock, self.faults), control)
         self.application = Application({key: handler for group in groups for key, handler in group.table().items()})
@@ -165,3 +166,14 @@ def test_the_ledger_of_one_account_can_be_read(world):
     ledger = world.get("/control/ledger", address="maker-near")
     assert ledger["open_orders"] == len(ledger["orders"]) and ledger["positions"]
     assert world.get("/control/ledger", address="nobody") == 404
+
+
+@pytest.mark.parametrize("bp", [50, -50])
+def test_bitcoin_jumps_when_it_is_told_to_and_goes_on_from_there(bp):
+    calm, shaken = World(), World()
+    shaken.faults.add({"kind": "price_jump", "bp": bp, "after_ms": 100})
+    for world in (calm, shaken):
+        world.run(1_000)
+    ratio = shaken.life.now().ticker.bid_cents / calm.life.now().ticker.bid_cents
+    assert ratio == pytest.approx(1 + bp / 10_000, abs=1e-6)
+    assert shaken.life.now().candles[0].close_cents == shaken.life.now().ticker.bid_cents

@@ -54,6 +54,7 @@ class Desk:
         self.state = State(ExecutorSettings(**settings), Rules(), first_salt=0)
         self.ns, self.seq, self.requests, self.notes = 1_000_000_000, 0, [], []
         self.connected, self.suspect, self.frozen, self.crowded = True, False, None, False
+        self.garbled = None
         self.flights, self.book, self.pulse_age_ms = (), None, 0
         self.beat, self.journal_trouble = None, ""
 
@@ -62,7 +63,7 @@ class Desk:
 
     def view(self):
         health = FeedHealth(True, self.ns, self.ns, self.ns, None, 1, False)
-        book_health = health._replace(connected=self.connected, suspect=self.suspect, frozen=self.frozen)
+        book_health = health._replace(connected=self.connected, suspect=self.suspect, frozen=self.frozen, garbled=self.garbled)
         pulse = StrategyPulse(self.ns - self.pulse_age_ms * 1_000_000, 0, 0, None)
         return View(self.book, book_health, health, health, pulse, self.flights, self.crowded, self.beat, self.journal_trouble)
 

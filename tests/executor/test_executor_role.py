@@ -222,3 +222,17 @@ def test_latency_is_measured_from_outbox_to_wire_to_answer(desk):
     desk.role.do_work()
     legs = (desk.role.outbox_to_wire, desk.role.wire_to_ack, desk.role.intent_to_outbox)
     assert [leg.summary()["count"] for leg in legs] == [1, 1, 1]
+
+
+def test_a_key_that_is_refused_for_good_is_told_once_and_the_role_goes_on():
+    desk, told = make_desk(), []
+    desk.role = ExecutorRole(desk.state, LIMITS, desk.role._inputs, inbox=desk.inbox, mailbox=desk.mailbox, outbox=desk.outbox,
+                             inventory=desk.inventory, report=desk.report, bell=desk.bell, clock=desk.clock,
+                             on_stopped=lambda: desk.stopped.append(True), on_refused=told.append)
+    desk.state.refused_for_good = "the venue has refused every place for 20000 ms, 5 times (api key)"
+    run(desk)
+    error, = told
+    assert error.exit_code == 3 and "api key" in error.problem and "venue's own page" in error.remedy
+    desk.inbox.put(Control(Command.STOP, "test"))
+    run(desk)
+    assert desk.stopped == [True]

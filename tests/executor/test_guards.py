@@ -245,3 +245,29 @@ def test_a_silence_that_is_over_when_we_wake_up_is_dealt_with_once(desk):
 def test_a_journal_that_cannot_be_written_stops_the_desk(desk):
     quoting(desk).journal_trouble = "the disk is full"
     assert desk.settle().state.guards["journal"].reason == "the disk is full" and desk.asked(CancelMarket) != []
+
+
+def skewed(desk, skew_ms):
+    desk.beat = BeatHealth(desk.ns, 0, "", skew_ms)
+    return desk.settle()
+
+
+@pytest.mark.parametrize("skew_ms, stops", [(None, False), (1_999, False), (2_000, True), (-2_000, True)])
+def test_a_clock_that_is_off_by_the_limit_stops_the_desk(desk, skew_ms, stops):
+    assert ("clock_skew" in skewed(quoting(desk), skew_ms).state.guards) is stops
+    assert (desk.asked(CancelMarket) != []) is stops
+
+
+def test_a_clock_near_the_limit_does_not_flap_as_the_venues_seconds_fall(desk):
+    skewed(desk, 2_000)
+    assert [("clock_skew" in skewed(desk, skew_ms).state.guards) for skew_ms in (1_001, 1_999, 1_000, 1_999)] == [True, True, False, False]
+
+
+def test_a_wrong_clock_says_which_way_and_what_to_do(desk):
+    assert "4000 ms behind the venue's" in skewed(desk, -4_000).state.guards["clock_skew"].reason and "NTP" in desk.notes[-1]
+
+
+def test_a_feed_that_cannot_be_read_cancels_everything(desk):
+    quoting(desk).garbled = "5 frames within 10 s could not be read"
+    guard = desk.settle().state.guards["garbled_frames"]
+    assert guard.cap is Mode.STOP and "5 frames" in guard.reason and desk.asked(CancelMarket) != []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from trader.errors import ConnectionLost, WireError
-from trader.feeds.unreadable import BURST, WINDOW_NS, UnreadableFrames
+from trader.feeds.unreadable import BURST, HOLD_NS, WINDOW_NS, UnreadableFrames
 
 ERROR = WireError("a frame makes no sense.", remedy="Look at it.")
 
@@ -28,3 +28,11 @@ def test_the_same_number_over_a_longer_time_does_not() -> None:
     for turn in range(3 * BURST):
         unreadable.add(ERROR, turn * WINDOW_NS // (BURST - 1))
     assert unreadable.count == 3 * BURST
+
+
+def test_a_burst_is_remembered_for_half_a_minute_so_that_a_new_connection_alone_is_not_trusted() -> None:
+    unreadable = UnreadableFrames("pm-book", burst=1)
+    assert unreadable.trouble(0) is None
+    with pytest.raises(ConnectionLost):
+        unreadable.add(ERROR, 1)
+    assert unreadable.trouble(HOLD_NS) == "1 frames within 10 s could not be read" and unreadable.trouble(HOLD_NS + 1) is None

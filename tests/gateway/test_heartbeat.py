@@ -164,6 +164,32 @@ def test_what_changes_is_logged_and_what_stays_is_not(heart, caplog):
         "heartbeat: the venue did not hear us for 10 s or more and may have cancelled everything", "heartbeat: accepted by the venue"]
 
 
+class ScriptedVenueClock:
+    deadline_ms = 1000
+
+    def __init__(self, clock):
+        self.clock, self.skew_ms, self.due, self.looks_ms = clock, None, True, []
+
+    def is_due(self):
+        return self.due
+
+    def look(self):
+        self.looks_ms.append(self.clock.monotonic_ns() // MS)
+        self.skew_ms = 3000
+
+
+def test_the_venues_clock_is_looked_at_behind_a_beat_accepted_or_not_and_told_with_it():
+    heart = Heart()
+    times = ScriptedVenueClock(heart.clock)
+    heart.role = HeartbeatRole(heart.beats, 5000, lambda: heart.still, heart.cache, heart.clock, heart.parked, venue_clock=times)
+    heart.beats.refusal = "HTTP 401: timestamp"
+    heart.role.do_work()
+    assert heart.health == BeatHealth(None, 0, "HTTP 401: timestamp", 3000) and times.looks_ms == [1020]
+    times.due, heart.beats.refusal = False, ""
+    heart.run(6000)
+    assert (heart.health.skew_ms, heart.health.reason, times.looks_ms) == (3000, "", [1020])
+
+
 def test_it_closes_its_connection_at_the_end(heart):
     heart.role.on_stop()
     assert heart.beats.closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -70,7 +71,7 @@ def test_a_fill_that_is_shown_again_and_again_is_kept_once() -> None:
 
 def test_an_hour_is_kept_coarse_and_its_last_ten_minutes_fine() -> None:
     rows = everything(filled(4_000))
-    steps = [late.number - early.number for early, late in zip(rows, rows[1:], strict=False)]
+    steps = [late.number - early.number for early, late in pairwise(rows)]
     assert rows[-1].number == 4_000 and steps == sorted(steps, reverse=True) and steps[0] == COARSE_EVERY
     assert steps.count(1) >= FINE_ROWS - 1 and rows[0].number == 4_000 - COARSE_EVERY * (COARSE_ROWS - 1)
 

@@ -149,7 +149,7 @@ def test_without_a_token_it_is_asked_by_address_or_as_localhost(host: str) -> No
     assert get("/stats", host=host).status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8787", "localhost.evil.example", "127.0.0.1.evil.example", "[::1", "a:b:c", "::ffff:x"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8787", "localhost.evil.example", "127.0.0.1.evil", "a:b:c", "[::1"])
 @pytest.mark.parametrize("path", PATHS)
 def test_a_web_page_that_points_its_own_name_at_us_is_told_nothing(path: str, host: str) -> None:
     assert get(path, host=host).status == 421

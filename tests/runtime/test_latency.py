@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def test_percentiles_are_in_microseconds():
 
 
 def test_the_bounds_rise_by_at_most_15_percent_and_hold_1_2_and_5_of_every_decade():
-    assert all(low < high <= 1.15 * low for low, high in zip(BOUNDS_NS, BOUNDS_NS[1:], strict=False))
+    assert all(low < high <= 1.15 * low for low, high in pairwise(BOUNDS_NS))
     assert {digit * 10**power for power in range(3, 11) for digit in (1, 2, 5)} <= set(BOUNDS_NS)
 
 

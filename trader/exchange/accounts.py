@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from trader.exchange.orders import Order, Side
+from trader.exchange.permits import Permits
+from trader.model.units import notional_micro
+
 Token = tuple[str, int]         # (condition id, outcome)
 
 
@@ -24,6 +28,7 @@ class Account:
         self.incoming_tokens_micro: defaultdict[Token, int] = defaultdict(int)
         self.reserved_tokens_micro: defaultdict[Token, int] = defaultdict(int)
         self.fees_paid_micro = self.placed = self.cancelled = self.fills = 0
+        self.permits = Permits()
 
     def free_cash_micro(self) -> int:
         return self.cash_micro - self.reserved_cash_micro
@@ -52,6 +57,14 @@ class Ledger:
         account = self.accounts[account_id]
         account.deposited_micro += cash_micro
         account.cash_micro += cash_micro
+
+    def reserve(self, order: Order, sign: int) -> None:
+        """Reserves (+1) or frees (-1) what the open part of `order` may cost. Always called in pairs around a change of size."""
+        account, new = self.accounts[order.new.account_id], order.new
+        if new.side is Side.BUY:
+            account.reserved_cash_micro += sign * (new.spend_micro or notional_micro(new.price_bp, order.open_micro))
+        else:
+            account.reserved_tokens_micro[new.condition_id, new.outcome] += sign * order.open_micro
 
     def charge_fee(self, account_id: str, fee_micro: int) -> None:
         """Only the fee box's half; the money itself leaves with the payment that it belongs to. Negative gives it back."""

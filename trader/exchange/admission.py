@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from trader.exchange import refusal
 from trader.exchange.accounts import Account
-from trader.exchange.fills import Fill, needed_cash_micro
+from trader.exchange.fills import Fill, fills_of, needed_cash_micro, sized
 from trader.exchange.market import Market
 from trader.exchange.orders import NewOrder, Order, OrderType, Side, book_side, yes_bp
 from trader.exchange.refusal import Refusal
@@ -59,12 +59,39 @@ def check_book(new: NewOrder, market: Market, fills: Sequence[Fill]) -> None:
 
 
 def check_funds(new: NewOrder, account: Account, fills: Sequence[Fill]) -> None:
+    """What open orders reserve counts against the balance and against the allowance."""
     if new.side is Side.BUY:
-        enough = needed_cash_micro(new, fills) <= account.free_cash_micro()
+        allowed_micro = account.permits.cash_micro(new.spec.contract) if account.permits.allowance_micro else account.cash_micro
+        enough = needed_cash_micro(new, fills) <= min(account.cash_micro, allowed_micro) - account.reserved_cash_micro
     else:
-        enough = new.size_micro <= account.free_tokens_micro((new.condition_id, new.outcome))
+        enough = (new.size_micro <= account.free_tokens_micro((new.condition_id, new.outcome))
+                  and new.size_micro <= account.permits.tokens_micro(new.spec.contract))
     if not enough:
         raise Refusal(refusal.NOT_ENOUGH)
+
+
+def met(new: NewOrder, market: Market, account: Account) -> tuple[NewOrder, list[Fill]]:
+    """The order with its size, and what it would trade now; Refusal where that breaks a rule."""
+    if account.permits.closed_only and new.side is Side.BUY:
+        raise Refusal(refusal.closed_only(account.account_id))
+    fills = fills_of(new, market.book.met_by(book_side(new.outcome, new.side), yes_bp(new.outcome, new.price_bp)))
+    new = sized(new, fills)
+    check_book(new, market, fills)
+    check_funds(new, account, fills)
+    return new, fills
+
+
+def uncovered(account: Account, orders: Sequence[Order]) -> Iterator[Order]:
+    """Open orders, newest first, that the account's permits no longer allow, as far as something is reserved for them."""
+    reserved_micro = account.reserved_cash_micro
+    for order in reversed(orders):
+        contract = order.new.spec.contract
+        if order.new.side is Side.SELL:
+            if contract in account.permits.without_tokens:
+                yield order
+        elif account.permits.closed_only or reserved_micro > account.permits.cash_micro(contract):
+            reserved_micro -= notional_micro(order.new.price_bp, order.open_micro)
+            yield order
 
 
 def dies_ms(order: Order) -> int | None:

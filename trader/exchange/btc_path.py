@@ -39,6 +39,11 @@ class BtcPath:
         self._log_price += self._rng.gauss(0.0, volatility) - volatility**2 / 2
         return self.price_cents
 
+    def jump(self, bp: int) -> int:
+        """The price after a move that the path would not have made by itself; later steps go on from there."""
+        self._log_price += math.log1p(bp / 10_000)
+        return self.price_cents
+
     def state(self) -> list[Any]:
         """Everything that the next steps depend on, as JSON values."""
         return [self._log_price, self._log_mood, self._rng.getstate()]

@@ -6,33 +6,21 @@ somebody outside could see is appended to `events`, in the order in which it hap
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from trader.exchange import admission, refusal
 from trader.exchange.accounts import Ledger
-from trader.exchange.events import BookChanged, Event, LevelChange, MarketClosed, OrderChange, OrderChanged, TickChanged, TradeChanged
-from trader.exchange.fills import Fill, collateral_change_micro, fills_of, sized
-from trader.exchange.market import FINE_TICK_BP, Market
-from trader.exchange.orders import (
-    MarketSpec,
-    NewOrder,
-    Order,
-    OrderStatus,
-    Outcome,
-    Placed,
-    Side,
-    Trade,
-    book_side,
-    yes_bp,
-)
+from trader.exchange.announcements import Announcements
+from trader.exchange.events import OrderChange
+from trader.exchange.fills import Fill, collateral_change_micro
+from trader.exchange.market import Market
+from trader.exchange.orders import MarketSpec, NewOrder, Order, OrderStatus, Outcome, Placed, Trade, yes_bp
 from trader.exchange.records import Records
 from trader.exchange.refusal import Refusal
 from trader.exchange.settlement import Movement, Settlement, Swap
 from trader.exchange.taker_delay import TakerDelay
 from trader.exchange.trades import Stamp, Stamper, new_trade, swaps_of
-from trader.model.units import notional_micro
 
 _KILLED = {refusal.FOK_KILLED: OrderStatus.FOK_KILLED, refusal.NOT_ENOUGH: OrderStatus.NOT_ENOUGH}
 
@@ -43,9 +31,8 @@ class Engine:
     def __init__(self, *, settle_ms: int, new_trade_id: Callable[[], str], taker_delay_ms: int = 0) -> None:
         self.ledger = Ledger()
         self.markets: dict[str, Market] = {}
-        self.open_orders: defaultdict[str, dict[str, Order]] = defaultdict(dict)    # by account, then by order id
-        self.records = Records()
-        self.events: list[Event] = []
+        self.records, self._say = Records(), Announcements()
+        self.events = self._say.events
         self.settlement = Settlement(self.ledger, settle_ms)
         self.delay = TakerDelay(taker_delay_ms)
         self._new_trade_id = new_trade_id
@@ -58,15 +45,15 @@ class Engine:
 
     def place(self, new: NewOrder, now_ms: int, stamp: Stamper | None = None) -> Placed:
         """Matches and rests `new`, or raises Refusal and changes nothing. `stamp` is asked once a trade."""
-        market = self._admit(new, now_ms)
-        new, fills = self._met(new, market)
-        order, account = Order(new, now_ms), self.ledger.accounts[new.account_id]
+        market, account = self._admit(new, now_ms), self.ledger.accounts[new.account_id]
+        new, fills = admission.met(new, market, account)
+        order = Order(new, now_ms)
         account.placed += 1
         self.records.orders[new.order_id] = order
         held = bool(fills and self.delay.delay_ms and not account.internal)     # the population's orders are late by nature
         if held:
             self._hold(order)
-        self._tell(order, OrderChange.PLACEMENT, now_ms)
+        self._say.order(order, OrderChange.PLACEMENT, now_ms)
         trades = () if held else self._enter(order, market, fills, now_ms, stamp)
         return Placed(order.state(), trades)
 
@@ -74,9 +61,9 @@ class Engine:
         """(cancelled, {not cancelled: why})."""
         cancelled, kept = [], {}
         for order_id in order_ids:
-            order = self.open_orders[account_id].get(order_id)
+            order = self.records.open[account_id].get(order_id)
             if order is None:
-                kept[order_id] = self._why_not_cancelled(account_id, order_id)
+                kept[order_id] = self.records.why_not_cancelled(account_id, order_id)
                 continue
             self.finish(order, OrderStatus.CANCELED, now_ms)
             self.ledger.accounts[account_id].cancelled += 1
@@ -87,9 +74,9 @@ class Engine:
         """Takes an open order off the book for any reason but a fill."""
         market = self.markets[order.new.condition_id]
         market.book.shrink(order, order.open_micro)
-        self._reserve(order, -1)
+        self.ledger.reserve(order, -1)
         self._kill(order, status, now_ms)
-        self._tell_level(order, market, now_ms)
+        self._say.level(order, market, now_ms)
 
     def advance(self, now_ms: int, stamp: Stamper | None = None) -> bool:
         """Lets go held orders, settles what is due and expires GTD orders. False when nothing was."""
@@ -113,16 +100,15 @@ class Engine:
         """Trading stops; whatever is still open is cancelled."""
         market = self.markets[condition_id]
         market.accepting = False
-        for order in self._open(lambda order: order.new.condition_id == condition_id):
+        for order in self.records.open_in(condition_id):
             self.finish(order, OrderStatus.RESOLVED, now_ms)
         for order in self.delay.drop(condition_id):
-            self._reserve(order, -1)
+            self.ledger.reserve(order, -1)
             self._kill(order, OrderStatus.RESOLVED, now_ms)
-        self.events.append(MarketClosed(market.spec, now_ms))
+        self._say.closed(market, now_ms)
 
     def change_tick(self, market: Market, tick_bp: int, now_ms: int) -> None:
-        old_bp, market.spec, market.changed_ms = market.spec.tick_bp, market.spec._replace(tick_bp=tick_bp), now_ms
-        self.events.append(TickChanged(market.spec, old_bp, now_ms))
+        self._say.tick(market, tick_bp, now_ms)
 
     def resolve_market(self, condition_id: str, winner: Outcome) -> None:
         self.markets[condition_id].winner = winner
@@ -142,11 +128,18 @@ class Engine:
     def _mortal(self, now_ms: int) -> list[Order]:
         """GTD orders whose time is up. The population makes none, and its orders are by far the most."""
         accounts = self.ledger.accounts
-        return [order for account_id, orders in self.open_orders.items() if not accounts[account_id].internal
+        return [order for account_id, orders in self.records.open.items() if not accounts[account_id].internal
                 for order in orders.values() if (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms]
 
-    def _open(self, fits: Callable[[Order], bool]) -> list[Order]:
-        return [order for orders in self.open_orders.values() for order in orders.values() if fits(order)]
+    # accounts --------------------------------------------------------------------------------------------------------
+
+    def cancel_uncovered(self, account_id: str, now_ms: int) -> list[str]:
+        """After its permits were narrowed: orders that could no longer be paid for leave the book, the newest first."""
+        account, mine = self.ledger.accounts[account_id], list(self.records.open[account_id].values())
+        dead = list(admission.uncovered(account, mine))
+        for order in dead:
+            self.finish(order, OrderStatus.NOT_ENOUGH, now_ms)
+        return [order.new.order_id for order in dead]
 
     def restore(self, order: Order) -> None:
         """Puts back an order of a former life, finished or open; in the order of placement, which is time priority."""
@@ -158,8 +151,8 @@ class Engine:
             self.records.finished(order, keep=True)
             return
         self.markets[order.new.condition_id].book.add(order)
-        self.open_orders[order.new.account_id][order.new.order_id] = order
-        self._reserve(order, +1)
+        self.records.rests(order)
+        self.ledger.reserve(order, +1)
 
     # inside ----------------------------------------------------------------------------------------------------------
 
@@ -172,36 +165,28 @@ class Engine:
         admission.check_terms(new, market, now_ms)
         return market
 
-    def _met(self, new: NewOrder, market: Market) -> tuple[NewOrder, list[Fill]]:
-        """The order with its size, and what it would trade now; Refusal where that breaks a rule."""
-        fills = fills_of(new, market.book.met_by(book_side(new.outcome, new.side), yes_bp(new.outcome, new.price_bp)))
-        new = sized(new, fills)
-        admission.check_book(new, market, fills)
-        admission.check_funds(new, self.ledger.accounts[new.account_id], fills)
-        return new, fills
-
     def _hold(self, order: Order) -> None:
         order.status = OrderStatus.DELAYED
-        self._reserve(order, +1)
+        self.ledger.reserve(order, +1)
         self.delay.hold(order)
 
     def _release(self, order: Order, now_ms: int, stamp: Stamper | None) -> None:
         """The delay is over: the order meets the book as it is now, rests, or is killed for what would have refused it."""
         market = self.markets[order.new.condition_id]
-        self._reserve(order, -1)
+        self.ledger.reserve(order, -1)
         try:
-            order.new, fills = self._met(order.new, market)
+            order.new, fills = admission.met(order.new, market, self.ledger.accounts[order.new.account_id])
         except Refusal as refused:
             self._kill(order, _KILLED.get(str(refused), OrderStatus.CANCELED), now_ms)
             return
         order.status = OrderStatus.LIVE
         if not self._enter(order, market, fills, now_ms, stamp):
-            self._tell(order, OrderChange.UPDATE, now_ms)
+            self._say.order(order, OrderChange.UPDATE, now_ms)
 
     def _enter(self, order: Order, market: Market, fills: list[Fill], now_ms: int, stamp: Stamper | None) -> tuple[Trade, ...]:
         trades = self._execute(order, market, fills, now_ms, stamp or self._stamp)
         self._rest_or_finish(order, market, now_ms)
-        self._tell_book(order, market, trades, fills, now_ms)
+        self._say.match(order, market, trades, fills, now_ms)
         return tuple(trades)
 
     def _stamp(self, taker: NewOrder, fills: list[Fill]) -> Stamp:
@@ -217,7 +202,7 @@ class Engine:
             self._record(trade)
             trades.append(trade)
         for order in [*(fill.maker for fill in fills), taker] if fills else []:
-            self._tell(order, OrderChange.UPDATE, now_ms)
+            self._say.order(order, OrderChange.UPDATE, now_ms)
         return trades
 
     def _settle(self, trade: Trade, taker: Order, market: Market, fills: list[Fill]) -> None:
@@ -225,7 +210,7 @@ class Engine:
         locked_micro = 0
         swaps: list[Swap] = []
         for fill in fills:
-            self._reserve(fill.maker, -1)
+            self.ledger.reserve(fill.maker, -1)
             swaps += swaps_of(taker.new, fill)
             locked_micro += collateral_change_micro(taker.new.side, fill.maker.new.side, fill.size_micro)
             self._matched(fill.maker, market, fill.size_micro, trade.trade_id)
@@ -241,73 +226,31 @@ class Engine:
         market.book.shrink(maker, size_micro)
         maker.matched_micro += size_micro
         maker.trade_ids.append(trade_id)
-        self._reserve(maker, +1)
+        self.ledger.reserve(maker, +1)
         self.ledger.accounts[maker.new.account_id].fills += 1
         if not maker.open_micro:
             maker.status = OrderStatus.MATCHED
             self._close(maker)
 
     def _rest_or_finish(self, order: Order, market: Market, now_ms: int) -> None:
-        new = order.new
         if not order.open_micro:
             self._close(order)
-        elif new.order_type.may_rest:
+        elif order.new.order_type.may_rest:
             market.book.add(order)
-            self.open_orders[new.account_id][new.order_id] = order
-            self._reserve(order, +1)
+            self.records.rests(order)
+            self.ledger.reserve(order, +1)
         else:
             self._kill(order, OrderStatus.CANCELED, now_ms)
 
     def _kill(self, order: Order, status: OrderStatus, now_ms: int) -> None:
         order.status = status
         self._close(order)
-        self._tell(order, OrderChange.CANCELLATION, now_ms)
-
-    def _reserve(self, order: Order, sign: int) -> None:
-        """Reserves (+1) or frees (-1) what the open part of `order` may cost. Always called in pairs around a change of size."""
-        account, new = self.ledger.accounts[order.new.account_id], order.new
-        if new.side is Side.BUY:
-            account.reserved_cash_micro += sign * (new.spend_micro or notional_micro(new.price_bp, order.open_micro))
-        else:
-            account.reserved_tokens_micro[new.condition_id, new.outcome] += sign * order.open_micro
+        self._say.order(order, OrderChange.CANCELLATION, now_ms)
 
     def _close(self, order: Order) -> None:
-        account_id = order.new.account_id
-        self.open_orders[account_id].pop(order.new.order_id, None)
-        self.records.finished(order, keep=not self.ledger.accounts[account_id].internal)
-
-    def _why_not_cancelled(self, account_id: str, order_id: str) -> str:
-        order = self.records.orders.get(order_id)
-        if order is None or order.new.account_id != account_id:
-            return refusal.NOT_CANCELLABLE
-        return {OrderStatus.MATCHED: "the order is already matched", OrderStatus.DELAYED: refusal.HELD_BACK}.get(
-            order.status, refusal.NOT_CANCELLABLE)
-
-    # telling ---------------------------------------------------------------------------------------------------------
+        self.records.finished(order, keep=not self.ledger.accounts[order.new.account_id].internal)
 
     def _record(self, trade: Trade) -> None:
         if trade.owners():
             self.records.record(trade)
-            self.events.append(TradeChanged(trade))
-
-    def _tell(self, order: Order, change: OrderChange, now_ms: int) -> None:
-        if order.new.owner:
-            self.events.append(OrderChanged(change, order.state(), now_ms))
-
-    def _tell_level(self, order: Order, market: Market, now_ms: int) -> None:
-        level = LevelChange(order.book_side, order.yes_bp, market.book.half(order.book_side).size_micro(order.yes_bp))
-        self._append_book(market, (level,), (), now_ms)
-
-    def _tell_book(self, order: Order, market: Market, trades: list[Trade], fills: list[Fill], now_ms: int) -> None:
-        touched = [order] if order.open_micro and order.new.order_type.may_rest else []
-        touched += [fill.maker for fill in fills]
-        keys = dict.fromkeys((each.book_side, each.yes_bp) for each in touched)
-        levels = tuple(LevelChange(side, price_bp, market.book.half(side).size_micro(price_bp)) for side, price_bp in keys)
-        self._append_book(market, levels, tuple(trades), now_ms)
-
-    def _append_book(self, market: Market, levels: tuple[LevelChange, ...], trades: tuple[Trade, ...], now_ms: int) -> None:
-        if levels:
-            market.changed_ms = now_ms
-            self.events.append(BookChanged(market.spec, levels, trades, now_ms))
-            if market.outgrows_its_tick():
-                self.change_tick(market, FINE_TICK_BP, now_ms)
+            self._say.trade(trade)

@@ -17,6 +17,7 @@ STREAMS = frozenset({"market", "user", "binance"})
 MODES = ("disabled", "cancel_only", "post_only")
 TICKS_BP = {"0.1": 1_000, "0.01": 100, "0.005": 50, "0.0025": 25, "0.001": 10, "0.0001": 1}
 _MOST = 86_400_000          # a day in milliseconds
+_MOST_BP = 1_000            # a jump of a tenth of the price
 
 
 class Kind(StrEnum):
@@ -48,6 +49,7 @@ class Kind(StrEnum):
     CLOSE_EARLY = "close_early"             # the running market stops trading now
     TICK_CHANGE = "tick_change"             # the running market's tick changes now
     HEARTBEAT_EXPIRY = "heartbeat_expiry"   # every heartbeat runs out now
+    PRICE_JUMP = "price_jump"               # Bitcoin moves at once
 
 
 class KindRule(NamedTuple):
@@ -91,6 +93,7 @@ KINDS: dict[Kind, KindRule] = {
     Kind.CLOSE_EARLY: KindRule(_LIFE, once=True),
     Kind.TICK_CHANGE: KindRule(_LIFE, {"tick": "0.001"}, once=True),
     Kind.HEARTBEAT_EXPIRY: KindRule(_LIFE, once=True),
+    Kind.PRICE_JUMP: KindRule(_LIFE, {"bp": 50}, once=True),
 }
 
 
@@ -141,7 +144,7 @@ def _value(value: Any, name: str, default: Any) -> Any:
         return _one_of(value, name, MODES if name == "mode" else tuple(TICKS_BP))
     if type(value) is not type(default):
         raise Refusal(f"fault: {name} was {value!r}, must be like {default!r}.")
-    lowest = {"skew_s": -_MOST, "every": 1}.get(name, 0)
-    if isinstance(value, int) and not lowest <= value <= _MOST:
-        raise Refusal(f"fault: {name} was {value}, must be {lowest} to {_MOST}.")
+    lowest, highest = {"skew_s": (-_MOST, _MOST), "every": (1, _MOST), "bp": (-_MOST_BP, _MOST_BP)}.get(name, (0, _MOST))
+    if isinstance(value, int) and not lowest <= value <= highest:
+        raise Refusal(f"fault: {name} was {value}, must be {lowest} to {highest}.")
     return value

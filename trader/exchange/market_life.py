@@ -131,6 +131,8 @@ class MarketLife:
             self._venue.change_tick(running, TICKS_BP[fault.with_["tick"]])
         if self._faults.strike("life", Kind.HEARTBEAT_EXPIRY):
             self._venue.expire_heartbeats()
+        if fault := self._faults.strike("life", Kind.PRICE_JUMP):
+            self._candles[-1] = self._candles[-1].moved(self._path.jump(fault.with_["bp"]))
 
     def _take_missed_steps(self, now_ms: int) -> None:
         due_steps = (now_ms - self._origin_ms) // self._settings.step_ms

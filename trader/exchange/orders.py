@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from trader.exchange.contracts import contract_of
 from trader.model.units import BP_PER_DOLLAR, MICRO
 
 
@@ -79,6 +80,10 @@ class MarketSpec(NamedTuple):
     tick_bp: int = 100
     min_size_micro: int = 5 * MICRO
     outcome_names: tuple[str, str] = ("Up", "Down")
+
+    @property
+    def contract(self) -> str:
+        return contract_of(self.version, neg_risk=self.neg_risk)
 
     def outcome_of(self, token_id: str) -> Outcome:
         return Outcome(self.token_ids.index(token_id))

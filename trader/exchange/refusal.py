@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+ALREADY_MATCHED = "the order is already matched"
 BAD_API_KEY = "Unauthorized/Invalid api key"
 BAD_L1_HEADERS = "Invalid L1 Request headers"
 CROSSES = "invalid post-only order: order crosses book"
@@ -28,6 +29,10 @@ def wrong_precision(side: str, maker_decimals: int, taker_decimals: int) -> str:
     """`side` is "buy", "sell" or "market buy"."""
     return (f"invalid amounts, the {side.lower()} orders maker amount supports a max accuracy of {maker_decimals} decimals, "
             f"taker amount a max of {taker_decimals} decimals")
+
+
+def closed_only(address: str) -> str:
+    return f"'{address}' address in closed only mode"
 
 
 class Refusal(Exception):

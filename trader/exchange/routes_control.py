@@ -41,7 +41,7 @@ class ControlRoutes:
         calendar = self._calendar()
         live = calendar.windows[len(calendar.winners)]
         with self._venue.engine() as (engine, now_ms):
-            accounts = {account_id: _summary(account, len(engine.open_orders.get(account_id, ())))
+            accounts = {account_id: _summary(account, len(engine.records.open.get(account_id, ())))
                         for account_id, account in engine.ledger.accounts.items()}
             return {
                 "now_ms": now_ms, "conserved": engine.conserved(), "fees_micro": engine.ledger.fees_micro, "accounts": accounts,
@@ -58,7 +58,7 @@ class ControlRoutes:
             account = engine.ledger.accounts.get(account_id)
             if account is None:
                 raise Refusal(f"no account {address!r}", status=404)
-            open_orders = [order.state() for order in engine.open_orders.get(account_id, {}).values()]
+            open_orders = [order.state() for order in engine.records.open.get(account_id, {}).values()]
             summary, positions = _summary(account, len(open_orders)), _positions(account)
             trades = list(engine.records.trades.values())
         mine = [trade for trade in trades if account_id in trade.account_ids()]

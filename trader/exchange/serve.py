@@ -78,7 +78,7 @@ class Exchange:
         with venue.engine() as (engine, _):
             memory = Memory(engine, venue.heartbeats, venue.wallet_owner, keys, series)
             past = history.replay(memory) if history else None
-            audit.resume(engine.open_orders.values())
+            audit.resume(engine.records.open.values())
 
         def each_step() -> None:
             streams.disturb()

@@ -45,6 +45,8 @@ class Settlement:
         trade = movement.trade
         for swap in movement.swaps:
             self._ledger.add(swap.account_id, swap.pays, -swap.pays_micro)
+            if swap.pays is None:
+                self._ledger.accounts[swap.account_id].permits.spend(trade.spec.contract, swap.pays_micro)
         self._ledger.locked_micro[trade.spec.condition_id] += movement.locked_micro
         self._ledger.charge_fee(trade.taker_account_id, trade.fee_micro)
         self.resume(movement)

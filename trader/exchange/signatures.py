@@ -12,11 +12,7 @@ from coincurve import PublicKey
 from sha3 import keccak_256
 
 from trader.exchange.addresses import checksummed
-
-CHAIN_ID = 137
-EXCHANGE_V2 = "0xE111180000d2663C0091e4f400237545B87B996B"
-NEG_RISK_EXCHANGE_V2 = "0xe2222d279d744050d28e00520010520000310F59"
-EXCHANGE_V3 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
+from trader.exchange.contracts import CHAIN_ID, EXCHANGE_V2, EXCHANGE_V3, NEG_RISK_EXCHANGE_V2, contract_of
 
 POLY_1271 = 3           # deposit wallet: the signature is wrapped as ERC-7739 prescribes
 
@@ -78,16 +74,13 @@ _WRAPPED_TYPE_HASH = keccak(_WRAPPED_TYPE.encode())
 _AUTH_TYPE_HASH = keccak(_AUTH_TYPE.encode())
 _AUTH_DOMAIN = _domain_separator("ClobAuthDomain", "1", None)
 _WALLET_NAME_HASH, _WALLET_VERSION_HASH = keccak(b"DepositWallet"), keccak(b"1")
-_DOMAINS = {
-    ("v1", False): _domain_separator("Polymarket CTF Exchange", "2", EXCHANGE_V2),
-    ("v1", True): _domain_separator("Polymarket CTF Exchange", "2", NEG_RISK_EXCHANGE_V2),
-    ("v2", False): _domain_separator("Polymarket CTF Exchange", "3", EXCHANGE_V3),
-}
+_VERSIONS = {EXCHANGE_V2: "2", NEG_RISK_EXCHANGE_V2: "2", EXCHANGE_V3: "3"}
+_DOMAINS = {contract: _domain_separator("Polymarket CTF Exchange", version, contract) for contract, version in _VERSIONS.items()}
 
 
 def order_domain(market_version: str, *, neg_risk: bool) -> bytes:
-    """Which exchange contract a market's orders are signed for. Protocol V2 knows no separate neg-risk exchange."""
-    return _DOMAINS[market_version, neg_risk and market_version == "v1"]
+    """Which domain a market's orders are signed for."""
+    return _DOMAINS[contract_of(market_version, neg_risk=neg_risk)]
 
 
 def contents_hash(order: SignedOrder) -> bytes:

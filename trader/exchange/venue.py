@@ -100,7 +100,7 @@ class Venue:
         with self.engine() as (engine, now_ms):
             for account in engine.ledger.accounts.values():
                 if account.internal:
-                    self._cancel(engine, account.account_id, list(engine.open_orders[account.account_id]), now_ms)
+                    self._cancel(engine, account.account_id, list(engine.records.open[account.account_id]), now_ms)
             self.heartbeats.forgive(now_ms)
 
     def open_account(self, account_id: str, *, cash_micro: int | None = None, internal: bool = False) -> None:
@@ -160,7 +160,7 @@ class Venue:
     def cancel_where(self, account_id: str, condition_id: str = "", token_id: str = "") -> tuple[list[str], dict[str, str]]:
         """Cancels the account's open orders, those of one market or of one token."""
         with self.engine() as (engine, now_ms):
-            fits = [each.new.order_id for each in engine.open_orders[account_id].values()
+            fits = [each.new.order_id for each in engine.records.open[account_id].values()
                     if condition_id in ("", each.new.condition_id) and token_id in ("", each.new.token_id)]
             return self._cancel(engine, account_id, fits, now_ms)
 
@@ -173,7 +173,7 @@ class Venue:
 
     def open_orders(self, account_id: str) -> list[OrderState]:
         with self.engine() as (engine, _):
-            return [each.state() for each in engine.open_orders[account_id].values()]
+            return [each.state() for each in engine.records.open[account_id].values()]
 
     def trades(self) -> list[Trade]:
         """Every trade of a real client, oldest first."""
@@ -206,7 +206,7 @@ class Venue:
 
     def open_order_ids(self, account_id: str, condition_id: str) -> set[str]:
         with self.engine() as (engine, _):
-            return {each.new.order_id for each in engine.open_orders[account_id].values() if each.new.condition_id == condition_id}
+            return {each.new.order_id for each in engine.records.open[account_id].values() if each.new.condition_id == condition_id}
 
     def free_tokens_micro(self, account_id: str, condition_id: str, outcome: Outcome) -> int:
         with self.engine() as (engine, _):
@@ -241,6 +241,6 @@ class Venue:
 
     def _silence(self, engine: Engine, api_key: str, now_ms: int) -> None:
         self._record("silent", api_key)
-        for account_id, orders in engine.open_orders.items():
+        for account_id, orders in engine.records.open.items():
             fits = [each.new.order_id for each in orders.values() if each.new.owner == api_key]
             self._cancel(engine, account_id, fits, now_ms)

@@ -169,7 +169,8 @@ def _clock_skew(state: State, view: View) -> Iterator[Guard]:
     skew_ms, limit_ms = (view.beat.skew_ms if view.beat else None) or 0, state.settings.clock_skew_ms
     if abs(skew_ms) >= limit_ms or ("clock_skew" in state.guards and abs(skew_ms) > limit_ms - _VENUE_SECOND_MS):
         side = "ahead of" if skew_ms > 0 else "behind"
-        yield Guard("clock_skew", Mode.STOP, f"this machine's clock is at least {abs(skew_ms)} ms {side} the venue's, clock_skew_ms is {limit_ms}; set it, by NTP for example", True)
+        yield Guard("clock_skew", Mode.STOP, f"this machine's clock is at least {abs(skew_ms)} ms {side} the venue's (clock_skew_ms is "
+                    f"{limit_ms}); set it, by NTP for example", True)
 
 
 def _venue_mode(state: State) -> Iterator[Guard]:

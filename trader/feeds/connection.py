@@ -7,7 +7,7 @@ connection is raised as ConnectionLost from `reopen`, `receive` or `send`; the f
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from trader.errors import ConnectionLost, ConnectionRefused
@@ -173,11 +173,8 @@ class Connection:
             self._ended = end                # what came before the end is delivered first: it may be a fill
         return payloads
 
-    def _sort(self, line: Line, messages: Sequence[frames.Message], payloads: list[bytes]) -> None:
-        if messages:
-            self._last_frame_ns = self.received_ns
-            self._probe_ns = None
-        ping = None
+    def _sort(self, line: Line, messages: Iterable[frames.Message], payloads: list[bytes]) -> None:
+        before, ping = self.frames, None
         for opcode, payload in messages:
             self.frames += 1
             if opcode == frames.TEXT or opcode == frames.BINARY:
@@ -186,6 +183,9 @@ class Connection:
                 ping = payload               # of many the newest is answered, as RFC 6455 allows: a flood is not echoed
             elif opcode == frames.CLOSE:
                 raise lost(_goodbye(payload))
+        if self.frames > before:
+            self._last_frame_ns = self.received_ns
+            self._probe_ns = None
         if ping is not None:
             line.pong(ping)
 

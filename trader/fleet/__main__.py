@@ -9,6 +9,7 @@ Threads: main reads requests; `fl-stdout` writes, so that a parent that does not
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import queue
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MOST_UNSENT = 10_000         # lines that a parent has not read; then actions are dropped, and counted
 WRITTEN_WITHIN_S = 2.0
+GC_THRESHOLDS = (100_000, 50, 100)       # a collection walks over every market, and hardly a cycle is made here
 
 
 class Speaker:
@@ -114,6 +116,7 @@ def _run(speaker: Speaker, lines: Any) -> int:
     plan = _plan(lines.readline())
     logging.getLogger("trader").setLevel(plan["log_level"])
     sys.setswitchinterval(plan["switch_interval_us"] / 1e6)
+    gc.set_threshold(*GC_THRESHOLDS)
     fleet = Fleet(FleetSettings(**plan["fleet"]), FeedSettings(**plan["feeds"]), PolymarketPoolStream(plan["ws_url"]),
                   GammaCatalogue(plan["gamma_url"]), on_action=speaker.say_action, on_failure=_end_the_wait)
     fleet.start()

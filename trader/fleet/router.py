@@ -37,7 +37,7 @@ class Router:
         self._parcels: dict[int, list[bytes]] = {}
         self._about: dict[int, list[bytes]] = {}         # the token of each frame in a parcel
         self._frames = self._bytes = 0                   # since the last flush
-        self.latency = LatencyWindow()                   # batch left the socket → all of it handed on
+        self.latency = LatencyWindow(1024)               # batch left the socket → all of it handed on
         self.routed = self.dropped = self.foreign = self.refetched = self.batches = self.latency_ns = 0
 
     @property

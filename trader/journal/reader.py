@@ -46,7 +46,7 @@ def cycles(files: Sequence[Path], run: RecordedRun) -> Iterator[Cycle]:
                            f"here {LAYOUT}).", remedy=f"Replay it with trader {run.version}; fills, orders and pnl can be read with any.")
     expected = 1
     for file in files:
-        for number, text in _texts(file, run.run_id):
+        for number, _, text in texts(file, run.run_id):
             if number != expected:
                 raise JournalError(f"{file} continues run {run.run_id} at cycle {number}, but cycle {expected} is missing.",
                                    remedy="Name the folder with all files of the run; journal.keep says how many are kept.")
@@ -54,8 +54,9 @@ def cycles(files: Sequence[Path], run: RecordedRun) -> Iterator[Cycle]:
             yield decode_cycle(text)
 
 
-def _texts(file: Path, run_id: str) -> Iterator[tuple[int, bytes]]:
-    sql = """SELECT stream, number, packed FROM cycles JOIN streams USING (stream) WHERE run_id = ? ORDER BY id"""
+def texts(file: Path, run_id: str) -> Iterator[tuple[int, int, bytes]]:
+    """Of each cycle in this file: its number, its wall time, and its text as `codec` wrote it."""
+    sql = """SELECT stream, number, wall_ms, packed FROM cycles JOIN streams USING (stream) WHERE run_id = ? ORDER BY id"""
     stream, unpacker = -1, zstandard.ZstdDecompressor().decompressobj()
     with refusals(file), closing(open_to_read(file)) as db:
         for row in db.execute(sql, (run_id,)):
@@ -66,4 +67,4 @@ def _texts(file: Path, run_id: str) -> Iterator[tuple[int, bytes]]:
             except zstandard.ZstdError as why:
                 raise JournalError(f"{file}: cycle {row['number']} of run {run_id} is damaged: {why}.",
                                    remedy="What came before it can be trusted, and so can fills, orders and pnl.") from why
-            yield row["number"], text
+            yield row["number"], row["wall_ms"], text

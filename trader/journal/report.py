@@ -67,21 +67,29 @@ def fills(files: Sequence[Path], wanted: Wanted) -> list[Row]:
 
 def pnl(files: Sequence[Path], wanted: Wanted) -> list[Row]:
     """A row a window in which something was traded, oldest first."""
+    return [pnl_row(window, legs) for window, legs in traded_windows(files, wanted)]
+
+
+def traded_windows(files: Sequence[Path], wanted: Wanted) -> list[tuple[sqlite3.Row, list[sqlite3.Row]]]:
+    """Each window with what was traded in it, oldest first."""
     windows = _newest(files, _WINDOWS, wanted, ("condition_id",))
     legs: dict[str, list[sqlite3.Row]] = {}
     for leg in _newest(files, _FILLS, wanted._replace(limit=None), ("trade_id", "order_id")):
         legs.setdefault(leg["condition_id"], []).append(leg)
     traded = sorted((row for row in windows if row["condition_id"] in legs), key=itemgetter("open_ms"))
-    return [_pnl(row, legs[row["condition_id"]]) for row in _last(traded, wanted.limit)]
+    return [(row, legs[row["condition_id"]]) for row in _last(traded, wanted.limit)]
+
+
+def counted(window: sqlite3.Row, legs: Iterable[sqlite3.Row]) -> list[sqlite3.Row]:
+    """Legs that failed, and those whose side is not known, count for nothing."""
+    tokens = window["yes_token"], window["no_token"]
+    return [leg for leg in legs if leg["status"] != TradeStatus.FAILED and leg["side"] is not None and leg["token_id"] in tokens]
 
 
 def pnl_of(window: sqlite3.Row, legs: Iterable[sqlite3.Row]) -> Pnl:
-    """Legs that failed, and those whose side is not known, count for nothing."""
     bought = sold = fees = 0
     held = {window["yes_token"]: 0, window["no_token"]: 0}
-    for leg in legs:
-        if leg["status"] == TradeStatus.FAILED or leg["side"] is None or leg["token_id"] not in held:
-            continue
+    for leg in counted(window, legs):
         fees += leg["fee_micro"]
         if leg["side"] == Side.BUY:
             bought += notional_micro(leg["price_bp"], leg["size_micro"])
@@ -135,7 +143,7 @@ def _fill(row: sqlite3.Row) -> Row:
     }
 
 
-def _pnl(window: sqlite3.Row, legs: Sequence[sqlite3.Row]) -> Row:
+def pnl_row(window: sqlite3.Row, legs: Sequence[sqlite3.Row]) -> Row:
     result = pnl_of(window, legs)
     ended = {window["yes_token"]: "YES", window["no_token"]: "NO"}.get(window["winning_token"])
     marked_at = ended or (None if window["mid_bp"] is None else window["mid_bp"] / 10_000)

@@ -21,9 +21,11 @@ from rich.table import Table
 
 from trader.errors import ConfigError, JournalError
 from trader.journal import reader, report
+from trader.journal.analysis import MARKOUTS, PARTS, analysed
 from trader.journal.folder import journal_files, journal_root
 from trader.journal.report import Row, Wanted, utc_text
 from trader.journal.settings import JournalSettings
+from trader.ops.pnl_plot import check_plot, plot
 from trader.ops.replay import verify
 
 Report = Callable[[Sequence[Path], Wanted], list[Row]]
@@ -34,7 +36,8 @@ _REPORTS: dict[str, tuple[Report, tuple[str, ...]]] = {
     "orders": (report.orders, ("placed", "market", "side", "price", "size", "matched", "state", "why")),
     "pnl": (report.pnl, ("opened", "market", "fills", "bought", "sold", "fees", "yes_left", "no_left", "marked_at", "pnl")),
 }
-_ADDED_UP = ("fills", "bought", "sold", "fees", "pnl")
+_ADDED_UP = ("fills", "bought", "sold", "fees", "pnl", *PARTS, *MARKOUTS, "unmarked")
+_SIGNED = ("pnl", *PARTS, *MARKOUTS)
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _PLAY_MONEY = "embedded"
 
@@ -45,10 +48,28 @@ def run(arguments: argparse.Namespace, now_ms: int, width: int) -> str:
     if arguments.command == "journal":
         return _verified(files, arguments.run_id)
     make, columns = _REPORTS[arguments.command]
-    rows = make(files, Wanted(_since_ms(arguments.since, now_ms), arguments.market, arguments.limit or None))
+    wanted = Wanted(_since_ms(arguments.since, now_ms), arguments.market, arguments.limit or None)
+    if arguments.command == "pnl" and (arguments.by or arguments.plot):
+        rows, columns = _split(arguments, files, wanted)
+    else:
+        rows = make(files, wanted)
     if arguments.json:
         return json.dumps(rows, indent=2)
     return _as_csv(rows) if arguments.csv else _as_table(rows, columns, f"{files[-1].parent}", width)
+
+
+def _split(arguments: argparse.Namespace, files: Sequence[Path], wanted: Wanted) -> tuple[list[Row], tuple[str, ...]]:
+    """`pnl --by`, and its chart if one is wanted."""
+    parts = tuple(arguments.by.split(",")) if arguments.by else PARTS
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise ConfigError(f"--by was {arguments.by!r}, but {unknown[0]!r} is no part of P&L; must be any of {','.join(PARTS)}.",
+                          remedy="Write it as in --by spread,adverse,inventory.")
+    if arguments.plot:
+        check_plot(arguments.plot)
+    rows = analysed(files, wanted, arguments.horizon_s)
+    if arguments.plot:
+        plot(rows, arguments.plot)
+    return rows, ("opened", "fills", *parts, "fees", "pnl", *MARKOUTS, "unmarked")
 
 
 def files_at(path: Path) -> list[Path]:
@@ -116,7 +137,7 @@ def _as_csv(rows: list[Row]) -> str:
 
 def _as_table(rows: list[Row], columns: Sequence[str], source: str, width: int) -> str:
     adds_up = "pnl" in columns and len(rows) > 0
-    total: dict[str, Any] = {name: sum(row[name] or 0 for row in rows) for name in _ADDED_UP} if adds_up else {}
+    total: dict[str, Any] = {name: sum(row[name] or 0 for row in rows) for name in _ADDED_UP if name in columns} if adds_up else {}
     total[columns[0]] = "total"
     table = Table(box=box.SIMPLE if adds_up else box.SIMPLE_HEAD, show_footer=adds_up, pad_edge=False,
                   caption=f"{len(rows)} from {source}", caption_justify="left")
@@ -135,5 +156,5 @@ def _cell(value: Any, name: str) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:+.2f}" if name == "pnl" else f"{value:,.4f}".rstrip("0").rstrip(".")
+        return f"{value:+.2f}" if name in _SIGNED else f"{value:,.4f}".rstrip("0").rstrip(".")
     return str(value)

@@ -29,7 +29,7 @@ WORKERS = 2
 PARK_S = 0.2
 END_WITHIN_S = 1.0
 _LIMITS = {                              # of waitress: a reader that stalls, floods or sends nonsense takes little
-    "connection_limit": 64, "channel_timeout": 10, "cleanup_interval": 5, "max_request_header_size": 16_384,
+    "connection_limit": 64, "channel_timeout": 60, "cleanup_interval": 10, "max_request_header_size": 16_384,
     "max_request_body_size": 65_536, "ident": None, "log_socket_errors": False, "expose_tracebacks": False,
 }
 

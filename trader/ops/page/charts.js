@@ -151,7 +151,7 @@ class Chart {
   }
 
   drawMark(mark) {
-    const {pen} = this, x = this.x(mark.at_ms), y = this.y(mark.price), way = mark.side === "BUY" ? 1 : -1, size = 5;
+    const {pen} = this, x = this.x(mark.at_ms), y = this.y(mark.price), way = mark.side === "BUY" ? 1 : -1, size = this.width < 500 ? 3.5 : 5;
     pen.fillStyle = colour(mark.side === "BUY" ? "up" : "down");
     pen.strokeStyle = colour("card"); pen.lineWidth = 1.5;
     pen.beginPath();
