@@ -68,8 +68,8 @@ RULES = (
                     "gateway/heartbeat.py"}) | FLEET_THREADS,    # a role, named for what it does
          "move the waiting into role.py or a hand-off and keep this file pure"),
     Rule(frozenset({"time"}), frozenset({"runtime/clock.py"}), "take a runtime.clock.Clock, read it once a cycle, pass now_ns down"),
-    Rule(frozenset({"signal"}), frozenset({"cli", "exchange/serve.py", "exchange/__main__.py", "testing/desk_process.py", "fleet/__main__.py",
-                                            "fleet/worker.py"}),
+    Rule(frozenset({"signal"}), frozenset({"cli", "exchange/serve.py", "exchange/__main__.py", "testing/desk_process.py",
+                                            "fleet/__main__.py", "fleet/worker.py"}),
          "a library owns no signals; call Trader.request_stop from the command line"),
     Rule(frozenset({"websocket", "httpx", "websockets", "py_clob_client_v2"}),
          frozenset({"venues", "feeds", "gateway", "exchange", "cli", "ops/preflight.py", "ops/alerts.py", "testing"}),

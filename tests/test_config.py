@@ -252,6 +252,18 @@ def test_a_strategy_of_ones_own_may_be_all_that_the_section_says(load: Load) -> 
     assert said.startswith("strategy.name (line 1): no_such_module cannot be imported")
 
 
+@pytest.mark.parametrize("params", [
+    "{levels: 100000000000000000000}", "!!set {a, b}", "{a: !!binary aGVsbG8=}", "{? [1, 2] : 3}", "{a: !!python/object:os.system x}",
+    "&a {levels: *a}", "{<<: 7}",
+])
+def test_what_no_parameter_can_be_is_refused_wherever_it_stands(load: Load, tmp_path: Path, params: str) -> None:
+    [said] = problems(load, f"strategy:\n  params: {params}\n")
+    assert said.startswith("strategy.params (line 2): holds something that is no plain text, number, list or mapping")
+    (tmp_path / "mine.yaml").write_text(params)
+    [said] = problems(load, "strategy: {params_file: mine.yaml}")
+    assert said.startswith("strategy.params_file (line 1): mine.yaml holds something that is no plain text")
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("strategy: {name: bandss}", "strategy.name (line 1): was 'bandss', must be one of two_sided"),
     ("strategy: {params: {levls: 2}}", "strategy.params (line 1): strategy.params.levls: unknown key; did you mean 'levels'?"),

@@ -369,7 +369,7 @@ class Trader:
         self._ended.set()
 
     def _on_finished(self) -> None:
-        self._stop_reason = self._stop_reason or f"{self._settings.market.slug} has closed"
+        self._stop_reason = self._stop_reason or f"{self._settings.market.wanted} has closed"
         self._ended.set()
 
     def _exchange_is_gone(self) -> bool:

@@ -133,6 +133,7 @@ def _journal(parser: argparse.ArgumentParser) -> None:
     text = "replay a run: does it lead to the decisions that were recorded?"
     verify = actions.add_parser("verify", help=text, description=text.capitalize())
     verify.add_argument("source", nargs="?", default="", metavar="PATH", help="a journal, or its folder (default: the one written last)")
+    _json(verify)
     verify.add_argument("--run", dest="run_id", default="", metavar="RUN", help="which run (default: the newest)")
 
 

@@ -104,7 +104,14 @@ def _code_of(argv: list[str], build: Build) -> int:
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
+def _find_modules_beside(conf: str) -> None:
+    """A strategy of the user's own is a file beside conf.yaml or in the current folder. Behind all that is installed: it replaces nothing."""
+    with contextlib.suppress(OSError):           # the current folder was deleted
+        sys.path += [folder for folder in dict.fromkeys(map(os.path.abspath, (os.path.dirname(conf), ""))) if folder not in sys.path]
+
+
 def _run(options: argparse.Namespace, build: Build) -> int:
+    _find_modules_beside(options.conf)
     if options.summary is not None:
         require_writable(options.summary)
     level = [f"ops.log_level={options.log_level}"] if options.log_level else []
@@ -128,10 +135,11 @@ def _run(options: argparse.Namespace, build: Build) -> int:
 def _sign_of_life(trader: Runnable, settings: Settings, systemd: Systemd) -> Iterator[None]:
     """It goes on while the trader stops, but not beyond."""
     clock = SystemClock()
-    life = RoleThread(SignOfLife(trader.healthy, signs_of(settings.ops, systemd, clock), clock),
-                      lambda name, error: log.error("%s failed", name, exc_info=error))
+    signs = signs_of(settings.ops, systemd, clock)
+    life = RoleThread(SignOfLife(trader.healthy, signs, clock), lambda name, error: log.error("%s failed", name, exc_info=error))
     _tell_systemd(systemd, "READY=1")
-    life.start()
+    if signs:
+        life.start()
     try:
         yield
     finally:
@@ -177,6 +185,7 @@ def _tell(summary: dict[str, Any], path: Path | None) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    _find_modules_beside(options.conf)
     settings, found = load_config(options.conf, overrides=options.overrides), []
     for check in _checks(settings, options):
         found.append(check)
@@ -192,7 +201,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _checks(settings: Settings, options: argparse.Namespace) -> Iterator[Check]:
     yield Check("configuration", OK, f"{options.conf}: mode {settings.mode}, "
-                                     f"{settings.market.slug or f'series {settings.market.series_id}'}")
+                                     f"{settings.market.wanted}")
     if settings.mode == "embedded":
         yield Check("exchange", OK, "started on this machine by `trader run`; nothing else to check")
     elif not options.offline:

@@ -146,13 +146,19 @@ class Gathering:
         elif path in self._given:
             self._complain(written, place, f"is another name of a key that was given on {self._given[path].place.name}. Remove one.")
         elif self._declared[path].limits.unit == "mapping" and isinstance(node, yaml.MappingNode):
-            self._given[path] = Given(_json_text(node), place)
+            self._add_mapping(path, place, node)
         elif not isinstance(node, yaml.ScalarNode):
             self._complain(path, place, f"was {_kind_of(node)}, must be {self._one_value(path)}.")
         elif _is_empty(node):
             self._complain(path, place, "has no value. Give one, or remove the line to take the default.")
         else:
             self._given[path] = Given(node.value, place)
+
+    def _add_mapping(self, path: str, place: Place, node: yaml.MappingNode) -> None:
+        try:
+            self._given[path] = Given(_json_text(node), place)
+        except Rejected as reason:
+            self._complain(path, place, str(reason))
 
     def _one_value(self, path: str) -> str:
         return "`key: value` lines, indented" if self._declared[path].limits.unit == "mapping" else "a single value"
@@ -206,7 +212,11 @@ class Gathering:
         if not isinstance(node, yaml.MappingNode):
             self._complain("strategy.params_file", place, f"{name} must hold `key: value` lines or a JSON object.")
             return settings
-        return replace(settings, strategy=replace(settings.strategy, params=_json_text(node)))
+        try:
+            return replace(settings, strategy=replace(settings.strategy, params=_json_text(node)))
+        except Rejected as reason:
+            self._complain("strategy.params_file", place, f"{name} {reason}")
+            return settings
 
     # --- files with secrets ---
 
@@ -276,7 +286,11 @@ def _sentence(reason: Exception) -> str:
 
 def _json_text(node: yaml.MappingNode) -> str:
     """The plain values of this node as one text, which is what every source of a setting delivers."""
-    return orjson.dumps(yaml.SafeLoader("").construct_document(node), option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(yaml.SafeLoader("").construct_document(node), option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError, RecursionError, yaml.YAMLError) as why:         # a set, 20 digits, a reference to itself, !!python
+        problem = _yaml_problem(why) if isinstance(why, yaml.YAMLError) else why
+        raise Rejected(f"holds something that is no plain text, number, list or mapping ({problem}).") from None
 
 
 def _within(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

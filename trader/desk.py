@@ -151,7 +151,7 @@ def build(settings: Settings, account: Account, past: Past, clock: Clock, *, str
           on_finished: Callable[[], None], on_refused: Callable[[AuthError], None] = lambda _: None,
           record: Path | None = None) -> Desk:
     """Opens no connection and starts no thread. `strategy`: the embedder's own; None takes the one that the settings name.
-    `on_stopped`: the executor has proved that nothing is open. `on_finished`: the one event of `market.slug` has closed.
+    `on_stopped`: the executor has proved that nothing is open. `on_finished`: the one event of `market:` has closed.
     `on_refused`: the venue does not take our credentials any more. `record`: the folder to which every raw frame goes."""
     hands = HandOffs(settings)
     venue = settings.polymarket

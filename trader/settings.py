@@ -193,6 +193,27 @@ def _target_within_most(s: Settings) -> Contradiction | None:
     return _in_order("fleet.target_assets", s.fleet.target_assets, "fleet.max_assets", s.fleet.max_assets)
 
 
+def _one_name_of_the_market(s: Settings) -> Contradiction | None:
+    if not (s.market.slug and s.market.condition_id):
+        return None
+    return Contradiction(("market.condition_id", "market.slug"), "there is market.slug too; it is unclear which one counts. Remove one.")
+
+
+def _slug_is_one(s: Settings) -> Contradiction | None:
+    """It becomes part of an address; what people paste is the whole one."""
+    if re.fullmatch(r"[a-z0-9-]*", s.market.slug):
+        return None
+    return Contradiction(("market.slug",), f"was {s.market.slug[:80]!r}, must be the last part of the market's address at the venue: "
+                         "lower-case letters, digits and hyphens, as in bitcoin-up-or-down-november-21-2026-3pm-et.")
+
+
+def _condition_id_is_one(s: Settings) -> Contradiction | None:
+    if re.fullmatch(r"(0x[0-9a-fA-F]{62}([0-9a-fA-F]{2})?)?", s.market.condition_id):
+        return None
+    return Contradiction(("market.condition_id",), f"was {s.market.condition_id[:80]!r}, must be 0x and 64 hex digits (62, as Gamma may "
+                         "write it, will do).")
+
+
 def _two_ports(s: Settings) -> Contradiction | None:
     if s.exchange.port == 0 or s.exchange.port != s.exchange.ws_port:
         return None
@@ -253,6 +274,9 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _floor_below_prior,
     _waits_in_order,
     _target_within_most,
+    _one_name_of_the_market,
+    _slug_is_one,
+    _condition_id_is_one,
     _two_ports,
     _cores_are_a_list,
     _log_levels_are_known,

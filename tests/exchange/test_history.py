@@ -38,7 +38,7 @@ class Life:
                            record=self.history.record)
         series = Series(seed=7, origin_ms=IDENTITY.origin_ms, speed=72, protocol="v1")
         with self.venue.engine() as (engine, _):
-            self.memory = Memory(engine, self.venue.heartbeats, self.venue.wallet_owner, self.keys, series)
+            self.memory = Memory(engine, self.venue.heartbeats, self.venue.wallets, self.keys, series)
         self.life = self.history.replay(self.memory)
         self.specs = [series.window(number, 0).spec for number in range(2)]
         for number, spec in enumerate(self.specs):
@@ -107,7 +107,7 @@ class Play:
             self.now.venue.beat(account, "")
 
     def bind(self, account):
-        self.now.venue.bind_wallet("0xwallet", account)
+        self.now.venue.bind_wallet("0xwallet", account, 3)
 
     def key(self, nonce):
         with contextlib.suppress(Refusal):

@@ -23,7 +23,7 @@ def test_each_key_is_another_one(ann):
     assert given(ann)[1]["address"] != given(ann)[1]["address"]
 
 
-@pytest.mark.parametrize("body", [{"cash": -1}, {"cash": 1.5}, {"cash": True}, {"cash": "10"}, [1], {"cash": 10**10}])
+@pytest.mark.parametrize("body", [{"cash": -1}, {"cash": 1.5}, {"cash": True}, {"cash": "10"}, {"cash": 10**10}])
 def test_what_is_no_sum_of_dollars_is_refused(ann, body):
     status, said = given(ann, body)
     assert status == 400 and said["error"].startswith("cash: was")

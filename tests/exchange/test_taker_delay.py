@@ -37,7 +37,7 @@ def test_a_maker_may_step_aside_before_the_order_arrives(slow, offer, order):
     slow.cancel("bob", ["offer"], 100)
     slow.events.clear()
     slow.advance(200)
-    assert told(slow) == [("UPDATE", "LIVE")] and list(slow.open_orders["ann"]) == ["taker"]
+    assert told(slow) == [("UPDATE", "LIVE")] and list(slow.records.open["ann"]) == ["taker"]
 
 
 def test_an_order_that_rests_is_not_delayed(slow, offer, order):

@@ -5,7 +5,18 @@ import pytest
 from trader.executor.recall import take_over
 from trader.model.action import CancelOrders, ReadFills, ReadOrder
 from trader.model.cycle import Latch
-from trader.model.event import Command, Control, Fill, MarketChange, Outcome, TradeStatus, UserFeedUp, VenueStatus
+from trader.model.event import (
+    Command,
+    Control,
+    Fill,
+    MarketChange,
+    OrderRead,
+    Outcome,
+    Timing,
+    TradeStatus,
+    UserFeedUp,
+    VenueStatus,
+)
 from trader.model.order import OrderSpec, OrderState, Side
 from trader.model.recall import Recalled, RecalledOrder, RecalledWindow
 from trader.model.units import MICRO
@@ -86,6 +97,49 @@ def test_a_latch_outlives_the_restart(restart):
     desk = restart(latches=[Latch("daily_loss", "lost $300 today", 0)]).boots()
     assert desk.wants(BID).orders() == [] and "daily_loss" in desk.state.guards
     assert len(desk.tell(Control(Command.FORCE_RESUME, "")).wait(20_000).orders()) == 1
+
+
+def ended(market, state, matched=0):
+    return left_open(market)._replace(state=state, matched_micro=matched * MICRO)
+
+
+def test_a_trade_that_comes_after_the_end_of_its_order_and_a_restart_is_ours(restart, new_desk):
+    desk = restart(orders=[ended(new_desk.market, OrderState.FILLED, 100)]).tell(UserFeedUp(1), MarketChange(new_desk.market))
+    desk.proved().balances(yes=100)
+    assert desk.state.session == "adopt"                 # what we hold may or may not have that trade in it already
+    desk.tell(leg(new_desk.market)).wait(250).balances(yes=100)
+    assert (desk.state.session, desk.state.counts["foreign_fills"]) == ("active", 0)
+    assert desk.state.ledger.traded(new_desk.market.yes_token) == 100 * MICRO == desk.state.ledger.effective(new_desk.market.yes_token)
+
+
+def test_an_order_whose_cancel_was_only_answered_is_asked_by_id(restart, new_desk):
+    desk = restart(orders=[ended(new_desk.market, OrderState.CANCELLED)])
+    request, = desk.wait(250).asked(ReadOrder)
+    desk.tell(OrderRead(request, Outcome.OK, desk.update("old", VenueStatus.CANCELLED), Timing()))
+    assert desk.order("old").exposure_micro == 0 and desk.wants(BID).orders() == []
+
+
+def test_an_order_of_which_everything_was_heard_is_not_asked_about(restart, new_desk):
+    desk = restart(legs=[leg(new_desk.market)], orders=[ended(new_desk.market, OrderState.FILLED, 100)])
+    assert desk.wait(5_000).asked(ReadOrder) == [] and desk.state.orders.take_closed() == ["old"]
+
+
+def test_trades_are_read_from_before_the_oldest_that_had_not_settled(restart, new_desk):
+    old = leg(new_desk.market, status=TradeStatus.MATCHED)._replace(venue_ms=400_000)
+    heard = RecalledWindow(new_desk.market, 9_000_000, 4500, None)
+    desk = new_desk()
+    take_over(desk.state, Recalled((old,), (), (heard,), (), 0, 9_000_000), desk.now())
+    request, = desk.settle().wait(1000).asked(ReadFills)
+    assert request.after_s == 340
+
+
+def test_a_day_whose_loss_was_forgiven_is_not_latched_again_by_a_restart(new_desk):
+    desk = new_desk(daily_loss_usd=100)
+    window = RecalledWindow(new_desk.market, 1_000, 4500, None)
+    take_over(desk.state, Recalled((leg(new_desk.market),), (), (window,), (), -200 * MICRO, 1_000, 150 * MICRO), desk.now())
+    assert desk.boots(yes=100).state.latched == {}
+    desk.tell(Control(Command.FORCE_RESUME, ""))
+    assert desk.state.forgiven_micro == 200 * MICRO
 
 
 def test_the_day_goes_on_where_it_was(restart, new_desk):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def test_parcels_survive_the_way_however_the_bytes_are_cut(parcels, cuts):
     data = b"".join(map(packed, parcels))
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     unpacker = Unpacker()
-    came = [parcel for start, end in zip(edges, edges[1:], strict=False) for parcel in unpacker.feed(data[start:end])]
+    came = [parcel for start, end in pairwise(edges) for parcel in unpacker.feed(data[start:end])]
     assert came == parcels
 
 

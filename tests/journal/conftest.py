@@ -88,7 +88,8 @@ class RecordedDesk:
         core.settle(self.state, view, now, LIMITS)
         state = self.state
         self.cycles.append(Cycle(now, letters, view, tuple(state.actions), tuple(state.notes), tuple(state.orders.take_moves()), state.mode,
-                                 str(state.session), tuple(state.guards.values()), tuple(state.latched.values())))
+                                 str(state.session), tuple(state.guards.values()), tuple(state.latched.values()),
+                                 tuple(state.orders.take_closed()), state.forgiven_micro))
         self.asked += state.actions
         state.actions.clear()
         state.notes.clear()
@@ -170,6 +171,10 @@ class RecordedDesk:
         spec = self.state.orders.get(order_id).spec
         return self.cycle(*(Fill(trade, order_id, spec.condition_id, spec.token_id, None, spec.price_bp, SizeMicro(shares * MICRO),
                                  MoneyMicro(0), status, 0) for status in statuses or (TradeStatus.MATCHED,)))
+
+    def says(self, order_id, status, matched_shares):
+        """The venue's word on one order, by the user stream."""
+        return self.cycle(self.ended(order_id)._replace(status=status, matched_micro=SizeMicro(matched_shares * MICRO)))
 
     def resolves(self, yes):
         return self.cycle(MarketResolved(self.market.condition_id, self.market.tokens[0 if yes else 1]))

@@ -6,8 +6,19 @@ import pytest
 
 from trader.journal import reader
 from trader.journal.recall import recall
+from trader.model.action import CancelOrders
 from trader.model.cycle import Latch
-from trader.model.event import Fill, TradeStatus
+from trader.model.event import (
+    Answer,
+    CancelResult,
+    Command,
+    Control,
+    Fill,
+    Outcome,
+    Timing,
+    TradeStatus,
+    VenueStatus,
+)
 from trader.model.order import OrderState, Side
 from trader.model.recall import NOTHING_RECALLED
 from trader.model.units import MICRO
@@ -45,9 +56,33 @@ def test_an_order_that_ended_is_not_recalled_and_a_place_without_an_answer_is(de
     assert first not in [order.order_id for order in recalled().orders]
 
 
-def test_no_order_outlives_its_window_by_an_hour(desk, recalled):
+def test_an_order_is_recalled_for_as_long_as_its_window_is_because_its_trades_count_there(desk, recalled):
     desk.quotes(48, 52)
-    assert (len(recalled(hours=1).orders), recalled(hours=3).orders) == (2, ())
+    assert (len(recalled(hours=3).orders), len(recalled(hours=48).orders), recalled(hours=24 * 4).orders) == (2, 2, ())
+
+
+def test_an_order_that_was_killed_between_its_end_and_its_trade_is_recalled(desk, recalled):
+    first, second = desk.quotes(48, 52)
+    desk.says(first, VenueStatus.FILLED, 20).says(second, VenueStatus.CANCELLED, 0)
+    ended = {order.order_id: (order.state, order.matched_micro) for order in recalled().orders}
+    assert ended[first] == (OrderState.FILLED, 20 * MICRO) and second not in ended
+
+
+def test_an_order_whose_cancel_was_only_answered_is_recalled_until_the_venue_said_what_it_had_matched(desk, recalled):
+    first, _ = desk.quotes(48, 52)
+    desk.cycle(Control(Command.CANCEL_ALL, "test"))
+    desk.cycle(*(CancelResult(r, tuple(Answer(i, Outcome.OK) for i in r.order_ids), Timing()) for r in desk.requests(CancelOrders)))
+    assert (first, OrderState.CANCELLED) in [(order.order_id, order.state) for order in recalled().orders]
+    desk.says(first, VenueStatus.CANCELLED, 0).cycle(ms=1_000)
+    assert first not in [order.order_id for order in recalled().orders]
+
+
+def test_a_loss_that_was_forgiven_stays_forgiven_for_the_day(desk, recalled):
+    first, _ = desk.quotes(48, 52)
+    desk.fills(first, 20).resolves(yes=False)
+    desk.cycle(ms=1_100).cycle(Control(Command.FORCE_RESUME, "")).cycle(ms=1_100)
+    assert recalled().forgiven_micro == 20 * 4800 * 100 == -recalled().day_pnl_micro
+    assert recalled(hours=24).forgiven_micro == 0
 
 
 def test_legs_come_back_with_side_and_newest_status(desk, recalled):

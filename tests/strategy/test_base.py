@@ -27,6 +27,34 @@ class Bare:
     def quote(self, view): ...
 
 class NoRule: ...
+
+class Raises:
+    def __init__(self): raise RuntimeError("no licence")
+    def quote(self, view): ...
+
+class Exits:
+    def __init__(self): raise SystemExit(0)
+    def quote(self, view): ...
+
+class Unchecked:
+    @dataclass(frozen=True)
+    class Params:
+        edge: float = 1.0
+        def __post_init__(self): raise ValueError("edge must be odd")
+    def __init__(self, settings, params): ...
+    def quote(self, view): ...
+
+class NoDataclass:
+    Params = dict
+    def __init__(self, settings, params): ...
+    def quote(self, view): ...
+
+class UnknownType:
+    @dataclass(frozen=True)
+    class Params:
+        edge: "Absent" = 1
+    def __init__(self, settings, params): ...
+    def quote(self, view): ...
 """
 
 
@@ -34,6 +62,7 @@ class NoRule: ...
 def my_module(tmp_path):
     (tmp_path / "my_rules_of_a_test.py").write_text(MINE)
     (tmp_path / "my_broken_rules_of_a_test.py").write_text("1 / 0")
+    (tmp_path / "my_leaving_rules_of_a_test.py").write_text("raise SystemExit(0)")
     sys.path.insert(0, str(tmp_path))
     yield "my_rules_of_a_test"
     sys.path.remove(str(tmp_path))
@@ -67,10 +96,21 @@ def test_a_rule_without_params_is_built_with_nothing_and_refuses_some(my_module)
         strategy_named(StrategySettings(name=f"{my_module}:Bare", params='{"edge": 5}'))
 
 
+@pytest.mark.parametrize(("kind", "said"), [
+    ("Raises", "RuntimeError: no licence"), ("Exits", "SystemExit: 0"), ("Unchecked", "ValueError: edge must be odd"),
+    ("NoDataclass", "TypeError: "), ("UnknownType", "NameError: name 'Absent'"),
+])
+def test_whatever_a_rule_of_ones_own_raises_while_it_is_built_is_one_clear_refusal(my_module, kind, said):
+    with pytest.raises(ConfigError, match=f"strategy.name: {my_module}:{kind} cannot be built .{said}"):
+        strategy_named(StrategySettings(name=f"{my_module}:{kind}"))
+
+
 @pytest.mark.parametrize(("name", "said"), [
+    ("my_leaving_rules_of_a_test:X", "cannot be imported .SystemExit: 0"),
+    ("email:X", "email .* has no class 'X'"),
     ("no_such_module_of_a_test:X", "cannot be imported .ModuleNotFoundError.* PYTHONPATH"),
     ("my_broken_rules_of_a_test:X", "cannot be imported .ZeroDivisionError"),
-    ("my_rules_of_a_test:Absent", "has no class 'Absent' with a method `quote`"),
+    ("my_rules_of_a_test:Absent", "my_rules_of_a_test.py. has no class 'Absent' with a method `quote`"),
     ("my_rules_of_a_test:NoRule", "has no class 'NoRule' with a method `quote`"),
     ("my_rules_of_a_test:", "must be one of"),
 ])

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import orjson
@@ -24,6 +24,8 @@ class Rule:
     edge: float = setting(0.5, unit="¢", low=0, high=45)
     source: str = setting("fair", choices=("fair", "clob"))
     steps: tuple[Step, ...] = setting(())
+    loud: bool = setting(False)
+    notes: list[str] = field(default_factory=list)
 
 
 @pytest.mark.parametrize("text", ["", "{}"])
@@ -32,18 +34,20 @@ def test_nothing_given_is_all_defaults(text):
 
 
 def test_values_reach_their_fields_and_lists_become_tuples():
-    text = '{"levels": 2, "edge": 1, "source": "clob", "steps": [{"size": 5}, {"avgSize": "7.5"}]}'
-    assert params_from(Rule, text) == Rule(2, 1.0, "clob", (Step(5.0), Step(7.5)))
+    text = '{"levels": 2, "edge": 1, "source": "clob", "steps": [{"size": 5}, {"avgSize": "7.5"}], "loud": true}'
+    assert params_from(Rule, text) == Rule(2, 1.0, "clob", (Step(5.0), Step(7.5)), loud=True)
 
 
 @pytest.mark.parametrize(("text", "said"), [
     ('{"level": 2}', "strategy.params.level: unknown key; did you mean 'levels'?"),
-    ('{"zzz": 2}', "strategy.params.zzz: unknown key; known are levels, edge, source, steps."),
+    ('{"zzz": 2}', "strategy.params.zzz: unknown key; known are levels, edge, source, steps, loud, notes."),
     ('{"levels": 0}', "strategy.params.levels: was 0, must be at least 1."),
     ('{"levels": 2.0}', "strategy.params.levels: was 2.0, must be a whole number."),
     ('{"levels": true}', "strategy.params.levels: was True, must be a whole number."),
     ('{"edge": 46}', "strategy.params.edge: was 46, must be at most 45 ¢."),
-    ('{"edge": "nan"}', "strategy.params.edge: was 'nan', must be at least 0 ¢."),
+    ('{"edge": "nan"}', "strategy.params.edge: was 'nan', must be a number."),
+    ('{"edge": "-inf"}', "strategy.params.edge: was '-inf', must be a number."),
+    ('{"loud": 1}', "strategy.params.loud: was 1, must be true or false."),
     ('{"edge": null}', "strategy.params.edge: was None, must be a number."),
     ('{"source": "x"}', "strategy.params.source: was 'x', must be one of fair, clob."),
     ('{"steps": 3}', "strategy.params.steps: was 3, must be a list."),

@@ -1,6 +1,7 @@
 """docs/write-a-strategy.md as it stands: its modules are written to a folder, loaded by name, and its test is run."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def test_both_strategies_load_as_the_page_configures_them(folder, make):
     wide, away = (configured(folder, text) for text in blocks("yaml"))
     assert fault_in(wide.quote(make.view()), 100) is None
     assert [quote.price_bp for quote in away.quote(make.view())[1]] == [4700]
+
+
+@pytest.mark.parametrize("beside", ["conf.yaml", "the current folder"])
+def test_the_command_line_finds_the_file_beside_conf_yaml_and_in_the_current_folder(folder, tmp_path_factory, beside):
+    """`-I`: without the current folder, PYTHONPATH and what else a shell may add, as the installed command runs."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    conf, cwd = (folder / "conf.yaml", elsewhere) if beside == "conf.yaml" else (elsewhere / "conf.yaml", folder)
+    conf.write_text(blocks("yaml")[0])
+    ran = subprocess.run([sys.executable, "-I", "-m", "trader", "check", conf, "--offline"], cwd=cwd, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("fair_bp", [None, 1, 499, 500, 5057, 9500, 9999])

@@ -7,12 +7,14 @@ from the market, so that there is something to lose.
 import logging
 import threading
 import time
+from inspect import signature
 
 import pytest
 
 from trader import Trader
 from trader.config import load_config
 from trader.errors import LockedOut, OrdersMayBeOpen, RoleFailed, TraderError
+from trader.model.event import Fill, TradeStatus
 from trader.model.intent import Mode, Quote
 from trader.model.order import Side
 
@@ -33,17 +35,22 @@ class Misbehaving:
         return self._then() if self._turned.is_set() else (Mode.NORMAL, RESTING, "")
 
 
-class HangingQuote:
-    """A quote that holds up whoever reads it: the executor."""
+class HangingId:
+    """An order id that holds up whoever looks it up: the executor."""
 
     def __init__(self, released):
         self._released, self.read = released, threading.Event()
 
-    @property
-    def side(self):
+    def __hash__(self):
         self.read.set()
         self._released.wait(30)
-        return Side.BUY
+        return 0
+
+
+def told(trader, order_id):
+    """A trade with this order id reaches the executor."""
+    trader._desk.hands.inbox.put(Fill("t", order_id, "c", "1", Side.BUY, 100, 1, 0, TradeStatus.MATCHED, 0))
+    return Mode.NORMAL, RESTING, ""
 
 
 @pytest.fixture
@@ -62,7 +69,7 @@ def failing_run(wallet):
     """Runs with orders open until the strategy turns; returns (seconds of wait, seconds of stop, error, trader)."""
 
     def run(then, *overrides):
-        strategy = Misbehaving(then)
+        strategy = Misbehaving(lambda: then(trader) if signature(then).parameters else then())
         trader = Trader(load_config(wallet.conf, overrides=[f"runtime.watchdog_ms={WATCHDOG_MS}", *overrides]), strategy=strategy)
         trader.start()
         rest_orders(trader, wallet)
@@ -102,27 +109,27 @@ def test_a_strategy_that_hangs_is_found_by_the_watchdog_and_does_not_hold_up_the
 
 
 def test_when_the_executor_crashes_the_cancel_goes_out_without_it(failing_run, wallet):
-    _, stop_s, error, trader = failing_run(lambda: (Mode.NORMAL, ("not a quote",), ""))
+    _, stop_s, error, trader = failing_run(lambda trader: told(trader, []))
     assert isinstance(error, OrdersMayBeOpen) and isinstance(error.__cause__, RoleFailed) and "executor" in str(error.__cause__)
     assert wallet.open_orders() == 0             # nobody verified it, but the venue did as it was told
     assert trader.summary()["open_orders_at_exit"] is None and stop_s < 5
 
 
 def test_when_the_executor_hangs_the_cancel_goes_out_without_it(failing_run, wallet, released):
-    wait_s, stop_s, error, _ = failing_run(lambda: (Mode.NORMAL, (HangingQuote(released),), ""))
+    wait_s, stop_s, error, _ = failing_run(lambda trader: told(trader, HangingId(released)))
     assert isinstance(error, OrdersMayBeOpen) and "executor" in str(error.__cause__)
     assert wallet.open_orders() == 0
     assert wait_s < WATCHDOG_MS / 1000 + 5 and stop_s < 5
 
 
 def test_a_stop_while_the_executor_hangs_unnoticed_waits_for_the_watchdog_and_not_longer(wallet, released):
-    quote = HangingQuote(released)
-    strategy = Misbehaving(lambda: (Mode.NORMAL, (quote,), ""))
+    order_id = HangingId(released)
+    strategy = Misbehaving(lambda: told(trader, order_id))
     trader = Trader(load_config(wallet.conf, overrides=["runtime.watchdog_ms=2000"]), strategy=strategy)
     trader.start()
     rest_orders(trader, wallet)
     strategy.turn()
-    assert quote.read.wait(5)
+    assert order_id.read.wait(5)
     began_s = time.monotonic()
     with pytest.raises(OrdersMayBeOpen):
         trader.stop()

@@ -2,10 +2,10 @@
 
     python tools/bench/fleet.py [--markets 2500] [--rates 2000,5000,10000] [--seconds 8] [--workers 2] [--levels 20]
 
-A sender process (`fleet_sender.py`) stands for the venue, the fleet runs as its own process tree as in production, and everything passes
-sockets, router and workers. At each rate: frames sent and applied, what was dropped, the slowest connection's routing latency and the slowest
-worker's frame → book latency, and CPU per process. A rate counts as carried when every frame was applied, nothing was dropped, and the books
-say so: the size of one level of each is the number of its changes.
+A sender process (`fleet_sender.py`) stands for the venue, the fleet runs as its own process tree as in production, and everything
+passes sockets, router and workers. At each rate: frames sent and applied, what was dropped, the slowest connection's routing latency
+and the slowest worker's frame → book latency, and CPU per process. A rate counts as carried when every frame was applied, nothing was
+dropped, and the books say so: the size of one level of each is the number of its changes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def measure_start(fleet: FleetChild, markets: int, began_s: float) -> dict[str, 
     while True:
         stats = fleet.stats()
         if stats["registry"]["subscribed"] == markets:
-            return {"assets": 2 * markets, "connections": stats["pool"]["connection_count"], "seconds": round(time.monotonic() - began_s, 2)}
+            seconds = round(time.monotonic() - began_s, 2)
+            return {"assets": 2 * markets, "connections": stats["pool"]["connection_count"], "seconds": seconds}
         time.sleep(0.05)
 
 
@@ -91,7 +92,7 @@ def measure_rate(fleet: FleetChild, sender: SenderProcess, rate: float, seconds:
         "dropped": after["router"]["messages_dropped"] - before["router"]["messages_dropped"],
         "mismatches": sum(row["mismatches"] for row in after["workers"]["worker_stats"].values()),
         "routing_us": {"p50": loaded["router"]["p50_latency_us"], "p99": loaded["router"]["p99_latency_us"]},
-        "frame_to_book_us": {"p50": max(row["latency"]["p50_us"] for row in workers), "p99": max(row["latency"]["p99_us"] for row in workers)},
+        "frame_to_book_us": {name: max(row["latency"][f"{name}_us"] for row in workers) for name in ("p50", "p99")},
         "cpu_share": cpu,
         "cpu_us_a_frame": {name: round(share * passed_s / frames * 1e6, 1) for name, share in cpu.items()},
     }

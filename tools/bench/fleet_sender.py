@@ -2,10 +2,10 @@
 
     python tools/bench/fleet_sender.py --markets 2500 --levels 20
 
-A process of its own, steered by lines on stdin: `rate N` (frames/s in all), `stop`. It prints one JSON line with its addresses, and one with
-what it has sent for each line that it reads. Every subscription is answered with whole books; then each connection sends changes of one level
-behind the top of its markets in turn, so that the venue's own top stays right. Market m has the tokens 2m+1 and 2m+2; the size of that level
-says how many changes of m were sent, so that a lost or reordered one shows in the book.
+A process of its own, steered by lines on stdin: `rate N` (frames/s in all), `stop`. It prints one JSON line with its addresses, and
+one with what it has sent for each line that it reads. Every subscription is answered with whole books; then each connection sends
+changes of one level behind the top of its markets in turn, so that the venue's own top stays right. Market m has the tokens 2m+1 and
+2m+2; the size of that level says how many changes of m were sent, so that a lost or reordered one shows in the book.
 """
 
 from __future__ import annotations

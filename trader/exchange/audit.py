@@ -22,6 +22,7 @@ from trader.model.units import price_to_wire, size_to_wire
 from trader.runtime.clock import Clock
 
 KEPT = 20_000       # rows of each kind that are over
+MOST_OPEN = 500_000     # and that are not: far more than real clients make
 
 
 class _Rows:
@@ -33,7 +34,10 @@ class _Rows:
         self.forgotten = 0
 
     def begin(self, key: Hashable, row: Json) -> None:
-        self.open.setdefault(key, row)
+        if len(self.open) < MOST_OPEN:
+            self.open.setdefault(key, row)
+        else:
+            self.forgotten += 1
 
     def end(self, key: Hashable, **end: Any) -> None:
         row = self.open.pop(key, None)

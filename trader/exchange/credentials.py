@@ -18,6 +18,7 @@ from trader.exchange import refusal
 from trader.exchange.addresses import checksummed, is_address
 from trader.exchange.refusal import Refusal
 from trader.exchange.signatures import auth_signer
+from trader.exchange.whole_numbers import is_whole_number
 
 TIMESTAMP_TOLERANCE_S = 300     # the live venue does not publish its own; generous, so that only a broken clock is refused
 
@@ -117,7 +118,7 @@ def verify_l1(headers: Mapping[str, str], now_s: int) -> tuple[str, int]:
     """(address, nonce) of a wallet that proved itself by an EIP-712 signature."""
     address, timestamp = headers.get("POLY_ADDRESS", ""), headers.get("POLY_TIMESTAMP", "")
     nonce, signature = headers.get("POLY_NONCE", "0"), headers.get("POLY_SIGNATURE", "")
-    if not is_address(address) or not nonce.isdigit() or not fresh(timestamp, now_s):
+    if not is_address(address) or not is_whole_number(nonce) or not fresh(timestamp, now_s):
         raise Refusal(refusal.BAD_L1_HEADERS, status=401)
     try:
         signer = auth_signer(address, timestamp, int(nonce), bytes.fromhex(signature.removeprefix("0x")))
@@ -129,4 +130,4 @@ def verify_l1(headers: Mapping[str, str], now_s: int) -> tuple[str, int]:
 
 
 def fresh(timestamp: str, now_s: int) -> bool:
-    return timestamp.isascii() and timestamp.isdigit() and abs(int(timestamp) - now_s) <= TIMESTAMP_TOLERANCE_S
+    return is_whole_number(timestamp) and abs(int(timestamp) - now_s) <= TIMESTAMP_TOLERANCE_S

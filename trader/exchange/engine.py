@@ -35,7 +35,7 @@ class Engine:
         self.events = self._say.events
         self.settlement = Settlement(self.ledger, settle_ms)
         self.delay = TakerDelay(taker_delay_ms)
-        self._new_trade_id = new_trade_id
+        self._stamp: Stamper = lambda *_: Stamp(new_trade_id())
 
     def list_market(self, spec: MarketSpec, now_ms: int) -> Market:
         market = self.markets[spec.condition_id] = Market(spec, now_ms)
@@ -131,8 +131,6 @@ class Engine:
         return [order for account_id, orders in self.records.open.items() if not accounts[account_id].internal
                 for order in orders.values() if (dies_ms := admission.dies_ms(order)) is not None and dies_ms <= now_ms]
 
-    # accounts --------------------------------------------------------------------------------------------------------
-
     def cancel_uncovered(self, account_id: str, now_ms: int) -> list[str]:
         """After its permits were narrowed: orders that could no longer be paid for leave the book, the newest first."""
         account, mine = self.ledger.accounts[account_id], list(self.records.open[account_id].values())
@@ -188,9 +186,6 @@ class Engine:
         self._rest_or_finish(order, market, now_ms)
         self._say.match(order, market, trades, fills, now_ms)
         return tuple(trades)
-
-    def _stamp(self, taker: NewOrder, fills: list[Fill]) -> Stamp:
-        return Stamp(self._new_trade_id())
 
     def _execute(self, taker: Order, market: Market, fills: list[Fill], now_ms: int, stamp: Stamper) -> list[Trade]:
         """One trade for each price level that the taker reaches."""

@@ -24,20 +24,35 @@ from trader.exchange.credentials import ApiKey, KeyRing, verify_l1
 from trader.exchange.faults import FaultBoard
 from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
 from trader.exchange.rest_faults import RestFaults
+from trader.exchange.whole_numbers import is_whole_number
 from trader.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
 WORKERS = 8
+MAX_BODY_BYTES = 2**20       # a thousand cancels are 70 kB
 
 
 class Request(NamedTuple):
     method: str
     path: str               # without query
     argument: str           # the last part of the path, for routes that end in "/"
-    query: Mapping[str, str]
+    query: Mapping[str, str]        # of a parameter that is given several times the last one; `values` has them all
     headers: Mapping[str, str]      # POLY_* only
     body: bytes
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Every value of a parameter that may be given several times, as in `?id=1&id=2`; none when it is not given."""
+        given = tuple(value for key, value in self.pairs if key == name)
+        return given or ((self.query[name],) if name in self.query else ())
+
+    def number(self, name: str, default: int, *, status: int = 400) -> int:
+        """A parameter that must be a whole number."""
+        text = self.query.get(name, str(default))
+        if not is_whole_number(text):
+            raise Refusal(f"invalid {name}: {text[:100]}", status=status)
+        return int(text)
 
     def json(self) -> Any:
         try:
@@ -120,8 +135,8 @@ def not_implemented(request: Request) -> Any:
 
 def _request(environ: dict[str, Any]) -> Request:
     headers = {key.removeprefix("HTTP_"): value for key, value in environ.items() if key.startswith("HTTP_POLY_")}
-    return Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], "", dict(parse_qsl(environ["QUERY_STRING"])), headers,
-                   environ["wsgi.input"].read())
+    pairs = tuple(parse_qsl(environ["QUERY_STRING"]))
+    return Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], "", dict(pairs), headers, environ["wsgi.input"].read(), pairs)
 
 
 class _PolyHeaderParser(HTTPRequestParser):  # type: ignore[misc]
@@ -138,7 +153,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 class RestServer:
     def __init__(self, host: str, port: int, application: Callable[..., Iterable[bytes]]) -> None:
         self._server: TcpWSGIServer = create_server(application, host=host, port=port, threads=WORKERS, ident=None,
-                                                   log_socket_errors=False)
+                                                   max_request_body_size=MAX_BODY_BYTES, log_socket_errors=False)
         self._server.channel_class = _Channel
         self._thread = threading.Thread(target=self._server.run, name="rest-io", daemon=True)
 

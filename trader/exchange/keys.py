@@ -18,6 +18,9 @@ def parser() -> argparse.ArgumentParser:
         prog="trader exchange keys", description="A wallet with money and API credentials on a running embedded exchange, as JSON.")
     options.add_argument("--url", required=True, help="where it listens: rest_url of the line that it printed at its start")
     options.add_argument("--cash", type=int, help="dollars; without it what the exchange gives every new account")
+    options.add_argument("--signature-type", type=int, choices=range(4),
+                         help="where the money lies: 0 in the key's own address, 1 proxy, 2 safe, 3 deposit wallet; without it "
+                              "where the first order says")
     options.add_argument("--ca-file", metavar="FILE", help="the certificate that `trader exchange --tls FILE` wrote")
     return options
 
@@ -25,7 +28,8 @@ def parser() -> argparse.ArgumentParser:
 def funded_keys(argv: list[str]) -> str:
     """The answer as indented JSON; every way in which there is none is a TraderError that says what to do."""
     options = parser().parse_args(argv)
-    body = {} if options.cash is None else {"cash": options.cash}
+    asked = {"cash": options.cash, "signature_type": options.signature_type}
+    body = {name: value for name, value in asked.items() if value is not None}
     try:
         trust = ssl.create_default_context(cafile=options.ca_file) if options.ca_file else True
         answer = httpx.post(f"{options.url.rstrip('/')}/control/keys", json=body, timeout=DEADLINE_S, verify=trust)

@@ -19,6 +19,7 @@ from trader.exchange.orders import Fate, OrderState, Outcome, Side, Trade
 from trader.exchange.settlement import Movement
 from trader.exchange.state_file import Row
 from trader.exchange.trades import Stamp, Stamper
+from trader.exchange.wallets import Wallets
 from trader.exchange.windows import Series
 
 
@@ -27,7 +28,7 @@ class Memory(NamedTuple):
 
     engine: Engine
     heartbeats: Heartbeats
-    wallet_owner: dict[str, str]
+    wallets: Wallets
     keys: KeyRing
     series: Series
 
@@ -63,7 +64,7 @@ def capture(memory: Memory) -> Capture:
     small += [["holds", *_account_row(account)] for account in engine.ledger.accounts.values()]
     small.append(["fees", engine.ledger.fees_micro])
     small += [["key", *made] for made in memory.keys.made()]
-    small += [["wallet", wallet, eoa] for wallet, eoa in memory.wallet_owner.items()]
+    small += [["wallet", wallet, *bound] for wallet, bound in memory.wallets.owners.items()]
     small += [["beat", *beat] for beat in memory.heartbeats.beats()]
     settlement = engine.settlement
     return Capture(small, [order.state() for order in engine.records.orders.values()], list(engine.records.trades.values()),
@@ -83,7 +84,7 @@ def _account_row(account: Account) -> Row:
     """Reservations and what is on its way follow from orders and trades."""
     tokens = [[*token, size_micro] for token, size_micro in account.tokens_micro.items() if size_micro]
     return [account.account_id, account.internal, account.deposited_micro, account.cash_micro, account.fees_paid_micro, account.placed,
-            account.cancelled, account.fills, tokens]
+            account.cancelled, account.fills, tokens, account.permits.row()]
 
 
 def _market(memory: Memory, number: int, listed_ms: int, accepting: bool, winner: int | None, last_trade_bp: int | None, changed_ms: int,
@@ -97,11 +98,12 @@ def _market(memory: Memory, number: int, listed_ms: int, accepting: bool, winner
 
 
 def _holds(memory: Memory, account_id: str, internal: bool, deposited_micro: int, cash_micro: int, fees_paid_micro: int, placed: int,
-           cancelled: int, fills: int, tokens: list[Row]) -> None:
+           cancelled: int, fills: int, tokens: list[Row], permits: Row) -> None:
     account = memory.engine.ledger.open(account_id, internal=internal)
     account.deposited_micro, account.cash_micro, account.fees_paid_micro = deposited_micro, cash_micro, fees_paid_micro
     account.placed, account.cancelled, account.fills = placed, cancelled, fills
     account.tokens_micro.update({(condition_id, outcome): size_micro for condition_id, outcome, size_micro in tokens})
+    account.permits.restore(*permits)
 
 
 def _fees(memory: Memory, fees_micro: int) -> None:
@@ -174,8 +176,13 @@ def _no_key(memory: Memory, key: str) -> None:
     memory.keys.forget(key)
 
 
-def _wallet(memory: Memory, wallet: str, eoa: str) -> None:
-    memory.wallet_owner[wallet] = eoa
+def _wallet(memory: Memory, wallet: str, account_id: str, signature_type: int) -> None:
+    memory.wallets.bind(wallet, account_id, signature_type)
+
+
+def _permit(memory: Memory, now_ms: int, account_id: str, *permits: Any) -> None:
+    memory.engine.ledger.accounts[account_id].permits.restore(*permits)
+    memory.engine.cancel_uncovered(account_id, now_ms)
 
 
 def _beat(memory: Memory, api_key: str, heartbeat_id: str, now_ms: int) -> None:
@@ -189,5 +196,5 @@ def _silent(memory: Memory, api_key: str) -> None:
 _APPLY: dict[str, Callable[..., None]] = {
     "market": _market, "holds": _holds, "fees": _fees, "order": _order, "trade": _trade, "moving": _moving, "mined": _mined,
     "list": _list, "open": _open, "place": _place, "cancel": _cancel, "advance": _advance, "close": _close, "resolve": _resolve,
-    "tick": _tick, "key": _key, "no_key": _no_key, "wallet": _wallet, "beat": _beat, "silent": _silent,
+    "tick": _tick, "key": _key, "no_key": _no_key, "wallet": _wallet, "permit": _permit, "beat": _beat, "silent": _silent,
 }

@@ -14,13 +14,14 @@ from trader.exchange.orders import MarketSpec, NewOrder, OrderType, Side
 from trader.exchange.refusal import Refusal
 from trader.exchange.signatures import POLY_1271, SignedOrder, order_domain, order_hash, order_signer
 from trader.exchange.venue import Venue
+from trader.exchange.wallets import SIGNATURE_TYPES
 from trader.model.units import BP_PER_DOLLAR, MICRO, notional_micro, price_to_wire, size_to_wire
 
 EOA = 0
+MOST_EXPIRES_S = 2**40                      # the year 36,812
 DOLLAR_STEP_MICRO = MICRO // 100            # of a market BUY
 MARKET_SHARE_STEP_MICRO = MICRO // 10_000
 _V1_FIELDS = {"nonce", "feeRateBps", "taker"}
-_SIGNATURE_TYPES = range(4)
 _UINT256 = 2**256
 
 
@@ -39,11 +40,13 @@ def read_order(payload: Any, api_key: ApiKey, venue: Venue) -> NewOrder:
     if payload.get("owner") != api_key.key:
         raise Refusal("the order owner has to be the owner of the API KEY")
     domain = order_domain(spec.version, neg_risk=spec.neg_risk)
+    if not 0 <= expires_s < MOST_EXPIRES_S:
+        raise Refusal(refusal.INVALID_EXPIRATION)
     _check_signature(signed, domain, api_key, venue)
     market_buy = not signed.side and not order_type.may_rest
     price_bp, size_micro = _market_buy(signed) if market_buy else price_and_size(signed, order_type, spec.tick_bp)
     return NewOrder(
-        order_hash(signed, domain), api_key.address, api_key.key, checksummed(signed.maker), spec,
+        order_hash(signed, domain), api_key.address, api_key.key, signed.maker, spec,
         spec.outcome_of(str(signed.token_id)), Side.SELL if signed.side else Side.BUY, price_bp, size_micro, order_type,
         payload.get("postOnly") is True, expires_s * 1000 or None, signed.maker_amount if market_buy else 0,
     )
@@ -59,10 +62,11 @@ def _spec(venue: Venue, token_id: str) -> MarketSpec:
 def _signed_order(wire: dict[str, Any]) -> SignedOrder:
     amounts = [int(wire[name]) for name in ("salt", "tokenId", "makerAmount", "takerAmount", "timestamp")]
     signature_type = int(wire["signatureType"])
-    if not all(0 <= amount < _UINT256 for amount in amounts) or signature_type not in _SIGNATURE_TYPES:
+    if not all(0 <= amount < _UINT256 for amount in amounts) or signature_type not in SIGNATURE_TYPES:
         raise ValueError("out of range")
     salt, token_id, maker_amount, taker_amount, timestamp_ms = amounts
-    return SignedOrder(salt, wire["maker"], wire["signer"], token_id, maker_amount, taker_amount, ["BUY", "SELL"].index(wire["side"]),
+    maker, signer = checksummed(wire["maker"]), checksummed(wire["signer"])
+    return SignedOrder(salt, maker, signer, token_id, maker_amount, taker_amount, ["BUY", "SELL"].index(wire["side"]),
                        signature_type, timestamp_ms, _bytes32(wire["metadata"]), _bytes32(wire["builder"]), _hex(wire["signature"]))
 
 
@@ -79,19 +83,17 @@ def _hex(text: str) -> bytes:
 
 def _check_signature(signed: SignedOrder, domain: bytes, api_key: ApiKey, venue: Venue) -> None:
     """Types 0 to 2: the EOA itself signs. Type 3: it signs for a deposit wallet, which is both maker and signer."""
-    maker, signer, eoa = signed.maker.lower(), signed.signer.lower(), api_key.address.lower()
     wallet_signs = signed.signature_type == POLY_1271
-    try:
-        recovered = order_signer(signed, domain)
-    except ValueError:      # an address that is none
-        recovered = None
-    if recovered is None or (not wallet_signs and recovered.lower() != signer):
+    recovered = order_signer(signed, domain)
+    if recovered is None or (not wallet_signs and recovered != signed.signer):
         raise Refusal(refusal.INVALID_SIGNATURE)
-    if recovered.lower() != eoa:
+    if recovered != api_key.address:
         raise Refusal(refusal.INVALID_SIGNATURE if wallet_signs else refusal.WRONG_SIGNER)
-    if (wallet_signs or signed.signature_type == EOA) and maker != signer:
+    if (wallet_signs and signed.maker != signed.signer) or (signed.signature_type == EOA) != (signed.maker == recovered):
         raise Refusal(refusal.INVALID_SIGNATURE)
-    if maker != eoa and not venue.bind_wallet(maker, eoa):
+    if not venue.has_money(api_key.address, signed.signature_type):
+        raise Refusal(refusal.NOT_ENOUGH)
+    if not venue.bind_wallet(signed.maker, api_key.address, signed.signature_type):
         raise Refusal(refusal.INVALID_SIGNATURE)
 
 

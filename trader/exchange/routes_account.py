@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from trader.exchange.contracts import CONTRACTS
 from trader.exchange.http import Doorman, Request, Routes
 from trader.exchange.orders import OrderState, Trade
 from trader.exchange.paging import page
 from trader.exchange.refusal import INVALID_ASSET, INVALID_PAYLOAD, Refusal
-from trader.exchange.signatures import EXCHANGE_V2, EXCHANGE_V3, NEG_RISK_EXCHANGE_V2
 from trader.exchange.venue import Venue
 from trader.exchange.wire import Json, order_row, trade_row
 
 PAGE_ROWS = 100
+_FOR_EVER_S = 2**40
 ASSET_TYPES = ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2")
-UNLIMITED = str(2**256 - 1)
 
 
 class AccountRoutes:
@@ -70,37 +70,37 @@ class AccountRoutes:
     def trades(self, request: Request) -> Json:
         """Newest first, so that a trade which arrives between two pages repeats a row instead of hiding one."""
         api_key = self._doorman.api_key(request)
-        found = [each for each in self._venue.trades() if api_key.address in each.account_ids() and _trade_fits(each, request.query)]
+        after_s, before_s = request.number("after", 0), request.number("before", _FOR_EVER_S)
+        found = [each for each in self._venue.trades()
+                 if api_key.address in each.account_ids() and _trade_fits(each, request.query, after_s, before_s)]
         return page(found[::-1], request.query, lambda trade: trade_row(trade, api_key.key), rows_a_page=PAGE_ROWS)
 
     def balance(self, request: Request) -> Json:
+        """What is there, whether or not orders reserve it, and what each exchange contract may take of it."""
         account_id, query = self._doorman.api_key(request).address, request.query
         if query.get("asset_type") not in ASSET_TYPES:
             raise Refusal(INVALID_ASSET)
-        if query["asset_type"] == "COLLATERAL":
-            amount_micro = self._venue.cash_micro(account_id)
-        else:
-            spec = self._venue.spec_of_token(query.get("token_id", ""))
-            amount_micro = self._venue.tokens_micro(account_id, spec, spec.outcome_of(query["token_id"]))
-        return {"balance": str(amount_micro), "allowances": dict.fromkeys((EXCHANGE_V2, NEG_RISK_EXCHANGE_V2, EXCHANGE_V3), UNLIMITED)}
+        if "signature_type" in query and not self._venue.has_money(account_id, request.number("signature_type", 0)):
+            return {"balance": "0", "allowances": dict.fromkeys(CONTRACTS, "0")}        # another wallet, and nothing is in it
+        is_cash = query["asset_type"] == "COLLATERAL"
+        amount_micro = self._venue.cash_micro(account_id) if is_cash else self._tokens_micro(account_id, query.get("token_id", ""))
+        permitted = self._venue.permits(account_id)
+        allowed = permitted.cash_micro if is_cash else permitted.tokens_micro
+        return {"balance": str(amount_micro), "allowances": {contract: str(micro) for contract, micro in allowed.items()}}
+
+    def _tokens_micro(self, account_id: str, token_id: str) -> int:
+        spec = self._venue.spec_of_token(token_id)
+        return self._venue.tokens_micro(account_id, spec, spec.outcome_of(token_id))
 
 
 def _order_fits(order: OrderState, query: Any) -> bool:
     return query.get("market") in (None, order.new.condition_id) and query.get("asset_id") in (None, order.new.token_id)
 
 
-def _trade_fits(trade: Trade, query: Any) -> bool:
+def _trade_fits(trade: Trade, query: Any, after_s: int, before_s: int) -> bool:
     tokens = {trade.token_id, *(trade.spec.token_ids[leg.outcome] for leg in trade.legs)}
     makers = {trade.taker_address.lower(), *(leg.maker_address.lower() for leg in trade.legs)}
-    at_s = trade.matched_ms // 1000
     return (query.get("id") in (None, trade.trade_id) and query.get("market") in (None, trade.spec.condition_id)
             and ("asset_id" not in query or query["asset_id"] in tokens)
             and ("maker_address" not in query or query["maker_address"].lower() in makers)
-            and _seconds(query, "after", 0) <= at_s <= _seconds(query, "before", at_s))
-
-
-def _seconds(query: Any, name: str, default: int) -> int:
-    text = query.get(name, str(default))
-    if not text.isdigit():
-        raise Refusal(f"invalid {name}: {text}")
-    return int(text)
+            and after_s <= trade.matched_ms // 1000 <= before_s)

@@ -58,8 +58,8 @@ class AuthRoutes:
         return {"apiKeys": self._keys.of_address(self._doorman.api_key(request).address)}
 
     def closed_only(self, request: Request) -> Any:
-        self._doorman.api_key(request)
-        return {"closed_only": False}
+        account_id = self._doorman.api_key(request).address
+        return {"closed_only": self._venue.permits(account_id).closed_only}
 
     def tier(self, request: Request) -> Any:
         self._doorman.api_key(request)

@@ -14,6 +14,7 @@ from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.refusal import Refusal
 from trader.exchange.stream_binance import SYMBOL, ticker_prices, usd
+from trader.exchange.whole_numbers import is_whole_number
 from trader.exchange.windows import HOUR_MS
 from trader.exchange.wire import Json
 from trader.runtime.clock import Clock
@@ -76,7 +77,7 @@ def _check_symbol(query: Any) -> None:
 
 def _number(query: Any, name: str, default: int) -> int:
     text = query.get(name, str(default))
-    if not text.isdigit():
+    if not is_whole_number(text):
         raise _bad(-1100, f"Illegal characters found in parameter '{name}'.")
     return int(text)
 

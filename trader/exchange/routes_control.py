@@ -10,6 +10,7 @@ from trader.exchange.http import Request, Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.refusal import Refusal
 from trader.exchange.venue import Venue
+from trader.exchange.whole_numbers import is_whole_number
 from trader.exchange.windows import iso_utc
 from trader.exchange.wire import Json, order_row, trade_row
 
@@ -31,10 +32,8 @@ class ControlRoutes:
 
     def audit(self, request: Request) -> Json:
         """What was asked, heard and live when: of one `address` or of all, as far as it was not over before `since_ms`."""
-        since = request.query.get("since_ms", "0")
-        if not since.isdecimal():
-            raise Refusal(f"since_ms was {since!r}, must be a wall time in milliseconds.")
-        return {**self._audit.show(request.query.get("address", ""), int(since)), "faults": self._faults.intervals()}
+        shown = self._audit.show(request.query.get("address", ""), request.number("since_ms", 0))
+        return {**shown, "faults": self._faults.intervals()}
 
     def state(self, _: Request) -> Json:
         """All accounts in one consistent moment."""
@@ -67,7 +66,7 @@ class ControlRoutes:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal():
+    if not is_whole_number(text):
         raise Refusal(f"fault {text!r}: its id is a number; GET /control/faults lists them.", status=404)
     return int(text)
 

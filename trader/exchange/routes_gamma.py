@@ -46,7 +46,7 @@ class GammaRoutes:
         query = request.query
         if "offset" in query:
             raise Refusal("offset is not supported by keyset pagination", status=422)
-        limit = min(_integer(query.get("limit", "20"), "limit"), MOST_EVENTS)
+        limit = min(request.number("limit", 20, status=422), MOST_EVENTS)
         key, ascending = _order(query), query.get("ascending", "true") == "true"
         ordered = self._ordered(query)
         if "after_cursor" in query:
@@ -60,9 +60,8 @@ class GammaRoutes:
 
     def markets(self, request: Request) -> list[Json]:
         """The older listing, by offset."""
-        query = request.query
-        limit, offset = _integer(query.get("limit", "20"), "limit"), _integer(query.get("offset", "0"), "offset")
-        found = [each for each in self._ordered(query) if _names(query, each)]
+        limit, offset = request.number("limit", 20, status=422), request.number("offset", 0, status=422)
+        found = [each for each in self._ordered(request.query) if _names(request, each)]
         return [self._market(each) for each in found[offset:offset + min(limit, MOST_MARKETS)]]
 
     def event_by_slug(self, request: Request) -> Json:
@@ -145,12 +144,12 @@ def _fits(window: Window, query: Mapping[str, str], *, closed: bool) -> bool:
             and ("end_date_max" not in query or window.closes_ms <= _wall_ms(query, "end_date_max")))
 
 
-def _names(query: Mapping[str, str], window: Window) -> bool:
-    """Whether the market is one that the query names, if it names any."""
-    return (query.get("slug", window.slug) == window.slug
-            and query.get("id", window.spec.gamma_id) == window.spec.gamma_id
-            and query.get("condition_ids", window.spec.condition_id) == window.spec.condition_id
-            and ("clob_token_ids" not in query or query["clob_token_ids"] in window.spec.token_ids))
+def _names(request: Request, window: Window) -> bool:
+    """Whether the market is among those that the query names, of each kind of name that it uses."""
+    spec = window.spec
+    named = (("slug", {window.slug}), ("id", {spec.gamma_id}), ("condition_ids", {spec.condition_id}),
+             ("clob_token_ids", set(spec.token_ids)))
+    return all(not (asked := request.values(kind)) or not names.isdisjoint(asked) for kind, names in named)
 
 
 def _order(query: Mapping[str, str]) -> Callable[[Window], tuple[int, int]]:
@@ -169,14 +168,8 @@ def _seen(cursor: str) -> tuple[int, int]:
     return place, number
 
 
-def _integer(text: str, name: str) -> int:
-    if not text.isdigit():
-        raise Refusal(f"invalid {name}: {text}", status=422)
-    return int(text)
-
-
 def _wall_ms(query: Mapping[str, str], name: str) -> int:
     try:
         return round(datetime.fromisoformat(query[name]).timestamp() * 1000)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Refusal(f"invalid {name}: {query[name]}", status=422) from None

@@ -12,6 +12,7 @@ from zlib import crc32
 from trader.exchange.http import Doorman, Request, Routes
 from trader.exchange.orders import OrderState, Outcome, Trade, TradeStatus
 from trader.exchange.venue import Venue
+from trader.exchange.whole_numbers import is_whole_number
 from trader.exchange.wire import Json
 from trader.model.units import price_to_wire, size_to_wire
 
@@ -47,7 +48,7 @@ class NotificationRoutes:
         account_id = self._doorman.api_key(request).address
         with self._lock:
             dropped = self._dropped.setdefault(account_id, {})
-            dropped |= dict.fromkeys(int(each) for each in request.query.get("ids", "").split(",") if each.isdecimal())
+            dropped |= dict.fromkeys(int(each) for each in request.query.get("ids", "").split(",") if is_whole_number(each))
             for oldest in list(dropped)[:-MOST_DROPPED]:
                 del dropped[oldest]
         return "OK"

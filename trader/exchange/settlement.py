@@ -44,12 +44,16 @@ class Settlement:
         """The match: payments leave at once, proceeds are on their way."""
         trade = movement.trade
         for swap in movement.swaps:
-            self._ledger.add(swap.account_id, swap.pays, -swap.pays_micro)
-            if swap.pays is None:
-                self._ledger.accounts[swap.account_id].permits.spend(trade.spec.contract, swap.pays_micro)
+            self._pay(swap, trade.spec.contract, +1)
         self._ledger.locked_micro[trade.spec.condition_id] += movement.locked_micro
         self._ledger.charge_fee(trade.taker_account_id, trade.fee_micro)
         self.resume(movement)
+
+    def _pay(self, swap: Swap, contract: str, sign: int) -> None:
+        """What the contract takes (+1) or gives back (-1); a limited allowance shrinks and grows with it."""
+        self._ledger.add(swap.account_id, swap.pays, -sign * swap.pays_micro)
+        if swap.pays is None:
+            self._ledger.accounts[swap.account_id].permits.spend(contract, sign * swap.pays_micro)
 
     def resume(self, movement: Movement) -> None:
         """Proceeds are on their way; at the match, and again when a trade of a former life is restored."""
@@ -91,7 +95,7 @@ class Settlement:
         trade = movement.trade
         for swap in movement.swaps:
             self._ledger.expect(swap.account_id, swap.gets, -swap.gets_micro)
-            self._ledger.add(swap.account_id, swap.pays, swap.pays_micro)
+            self._pay(swap, trade.spec.contract, -1)
         self._ledger.locked_micro[trade.spec.condition_id] -= movement.locked_micro
         self._ledger.charge_fee(trade.taker_account_id, -trade.fee_micro)
         return trade._replace(status=TradeStatus.FAILED, updated_ms=now_ms)

@@ -27,7 +27,7 @@ from trader.errors import ConfigError
 
 Row = list[Any]
 
-FORMAT, VERSION = "trader exchange state", 2
+FORMAT, VERSION = "trader exchange state", 3
 _SUM_BYTES = 9              # eight hex digits and a blank
 
 

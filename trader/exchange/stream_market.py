@@ -206,7 +206,7 @@ def _new_market(event: MarketListed) -> dict[str, Any]:
 
 
 def _refuse(subscriber: Subscriber, why: str, token_ids: list[str]) -> None:
-    subscriber.offer(_text({"event_type": "error", "message": why, "assets_ids": token_ids}))
+    subscriber.offer(_text({"event_type": "error", "message": why, "assets_ids": token_ids[:MOST_ASSETS]}))
 
 
 def _price(price_bp: int | None) -> str:

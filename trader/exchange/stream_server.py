@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 GOODBYE_S = 0.5
 HANDSHAKE_S = 1.0       # also what a client that connects and says nothing can delay the end of the process
 MAX_REQUEST_BYTES = 2**20
+LONGEST_TOPIC = 100
 _CHANNELS = {"/ws/market": "market", "/ws/user": "user"}
 
 
@@ -112,7 +113,7 @@ class StreamServer:
 
     def _market(self, connection: ServerConnection, subscriber: SocketSubscriber) -> None:
         for message in _messages(connection, subscriber):
-            tokens = tuple(map(str, message.get("assets_ids") or ()))
+            tokens = _topics(message, "assets_ids")
             if message.get("operation") == "unsubscribe":
                 self._publish(MarketUnsubscribe(subscriber, tokens))
             elif message.get("operation") == "subscribe" or message.get("type") == "market":
@@ -122,7 +123,7 @@ class StreamServer:
     def _user(self, connection: ServerConnection, subscriber: SocketSubscriber) -> None:
         api_key = ""
         for message in _messages(connection, subscriber):
-            markets = tuple(map(str, message.get("markets") or ())) or None
+            markets = _topics(message, "markets") or None
             if message.get("type") == "user":
                 api_key = self._authenticated(message.get("auth"))
                 if not api_key:
@@ -146,6 +147,12 @@ class StreamServer:
             for _ in connection:
                 pass        # the live endpoint takes requests here; none is needed for streams named in the path
         return session
+
+
+def _topics(message: Any, name: str) -> tuple[str, ...]:
+    """What is named, cut to a length that no real id has; nothing where it is no list."""
+    named = message.get(name)
+    return tuple(str(each)[:LONGEST_TOPIC] for each in named) if isinstance(named, list) else ()
 
 
 def _messages(connection: ServerConnection, subscriber: SocketSubscriber) -> Any:

@@ -10,6 +10,8 @@ from trader.exchange.events import OrderChanged, TradeChanged
 from trader.exchange.subscriber import Subscriber
 from trader.exchange.wire import Json, order_event, trade_event
 
+MOST_MARKETS = 1_000        # on one connection; whoever wants more names none and hears of all
+
 
 class UserSubscribe(NamedTuple):
     """`condition_ids` None means every market. A second request of the same subscriber adds to the first."""
@@ -43,7 +45,8 @@ class UserStream:
     def subscribe(self, request: UserSubscribe) -> None:
         listener = self._listeners.setdefault(request.subscriber, _Listener(request.api_key))
         listener.everything |= request.condition_ids is None
-        listener.condition_ids.update(request.condition_ids or ())
+        room = MOST_MARKETS - len(listener.condition_ids)
+        listener.condition_ids.update((request.condition_ids or ())[:room])
 
     def unsubscribe(self, request: UserUnsubscribe) -> None:
         if request.condition_ids is None:

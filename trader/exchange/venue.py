@@ -24,9 +24,11 @@ from trader.exchange.fills import Fill
 from trader.exchange.heartbeats import Heartbeats
 from trader.exchange.market import BookView, MarketState
 from trader.exchange.orders import Fate, MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
+from trader.exchange.permits import Permits, Permitted
 from trader.exchange.refusal import Refusal
 from trader.exchange.rows import new_order_row
 from trader.exchange.trades import Stamp, Stamper
+from trader.exchange.wallets import Wallets
 from trader.runtime.clock import Clock
 
 
@@ -40,7 +42,7 @@ class Venue:
         self._lock = threading.Lock()
         self._engine = Engine(settle_ms=settle_ms, taker_delay_ms=taker_delay_ms, new_trade_id=lambda: str(uuid.uuid4()))
         self.heartbeats = Heartbeats()                  # under the lock, like the wallets
-        self.wallet_owner: dict[str, str] = {}          # proxy, safe or deposit wallet → EOA, bound at first use
+        self.wallets = Wallets()
         self._specs: dict[str, MarketSpec] = {}         # by token id
 
     @contextmanager
@@ -112,13 +114,33 @@ class Venue:
                 engine.ledger.deposit(account_id, granted_micro)
                 self._record("open", account_id, internal, granted_micro)
 
-    def bind_wallet(self, wallet: str, eoa: str) -> bool:
-        """Whether `eoa` may trade for `wallet`: the first signer that shows up owns it."""
+    def bind_wallet(self, wallet: str, account_id: str, signature_type: int) -> bool:
+        """Whether the account may trade for the wallet in this way: the first signer that shows up owns it."""
         with self._lock:
-            if wallet not in self.wallet_owner:
-                self.wallet_owner[wallet] = eoa
-                self._record("wallet", wallet, eoa)
-            return self.wallet_owner[wallet] == eoa
+            if wallet not in self.wallets.owners:
+                self.wallets.bind(wallet, account_id, signature_type)
+                self._record("wallet", wallet, account_id, signature_type)
+            return self.wallets.may_trade(wallet, account_id, signature_type)
+
+    def has_money(self, account_id: str, signature_type: int) -> bool:
+        with self._lock:
+            return self.wallets.has_money(account_id, signature_type)
+
+    def has_account(self, account_id: str) -> bool:
+        with self.engine() as (engine, _):
+            return account_id in engine.ledger.accounts
+
+    def permits(self, account_id: str) -> Permitted:
+        with self.engine() as (engine, _):
+            return engine.ledger.accounts[account_id].permits.shown()
+
+    def permit(self, account_id: str, change: Callable[[Permits], None]) -> None:
+        """By order. Open orders that it leaves uncovered are cancelled."""
+        with self.engine() as (engine, now_ms):
+            permits = engine.ledger.accounts[account_id].permits
+            change(permits)
+            engine.cancel_uncovered(account_id, now_ms)
+            self._record("permit", now_ms, account_id, *permits.row())
 
     def spec_of_token(self, token_id: str) -> MarketSpec:
         spec = self._specs.get(token_id)

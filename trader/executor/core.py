@@ -120,7 +120,7 @@ def _mark(state: State, view: View) -> None:
     state.pnl = state.windows.pnl()
     day = state.now.ms // _DAY_MS
     if day != state.day:
-        state.day, state.day_start_micro = day, state.pnl.marked_micro
+        state.day, state.day_start_micro, state.forgiven_micro = day, state.pnl.marked_micro, 0
 
 
 def _replan(state: State, view: View) -> None:
@@ -230,6 +230,7 @@ def _force_resume(state: State) -> None:
     for name in state.latched:
         state.warn(f"guard {name} is ended by force")
     state.latched.clear()
+    state.forgiven_micro += state.day_start_micro - state.pnl.marked_micro
     state.day_start_micro = state.pnl.marked_micro
 
 

@@ -83,11 +83,14 @@ class OrderTable:
         self._live: dict[str, Tracked] = {}
         self._watched: dict[str, Tracked] = {}       # every exposed one is in here: few, and looked through every cycle
         self._moves: list[Move] = []         # since they were last taken
+        self._closed: list[str] = []         # since they were last taken
         self.ended: Counter[OrderState] = Counter()
         self.refused_moves = 0               # events that contradict the table: late or duplicated, counted and ignored
 
     def add(self, order: Tracked) -> None:
-        self._orders[order.order_id] = self._live[order.order_id] = self._watched[order.order_id] = order
+        self._orders[order.order_id] = self._watched[order.order_id] = order
+        if not order.done:
+            self._live[order.order_id] = order
 
     def get(self, order_id: str) -> Tracked | None:
         return self._orders.get(order_id)
@@ -116,10 +119,16 @@ class OrderTable:
         moves, self._moves = self._moves, []
         return moves
 
+    def take_closed(self) -> list[str]:
+        """Every order of which nothing more can be heard since the last call; for the journal, which forgets it then."""
+        closed, self._closed = self._closed, []
+        return closed
+
     def exposed(self) -> Iterator[Tracked]:
         """Every order that may still change inventory: live ones, and finished ones whose trades are still to come."""
         for order in [o for o in self._watched.values() if o.done and o.exposure_micro == 0]:
             del self._watched[order.order_id]
+            self._closed.append(order.order_id)
         return (order for order in tuple(self._watched.values()) if order.exposure_micro > 0)
 
     def watch(self, order: Tracked) -> None:
@@ -130,7 +139,8 @@ class OrderTable:
         """Drops what finished long ago. Bounds memory; called now and then."""
         for order in [o for o in self._orders.values() if o.done and now_ns - o.changed_ns > FORGET_AFTER_NS]:
             del self._orders[order.order_id]
-            self._watched.pop(order.order_id, None)
+            if self._watched.pop(order.order_id, None) is not None:
+                self._closed.append(order.order_id)
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self._orders

@@ -1,17 +1,21 @@
 """What an earlier run left behind, taken over before the first letter. Pure.
 
-The journal says what to ask about; the venue has the last word. Orders that may still be open are asked by id, trades since the
-last word of the journal are read, and balances replace our books when the market is taken up, as at every start.
+The journal says what to ask about; the venue has the last word. Orders that may still be open, or whose trades were not all shown,
+are asked by id, trades since the last word of the journal are read, and balances replace our books when the market is taken up, as
+at every start.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from trader.executor import requests
 from trader.executor.orders import Tracked
 from trader.executor.state import State
 from trader.model.cycle import Now
+from trader.model.event import TradeStatus
 from trader.model.order import DONE, Kind, OrderSpec, OrderState, Side, Slot
-from trader.model.recall import Recalled, RecalledOrder
+from trader.model.recall import Recalled, RecalledOrder, RecalledWindow
 
 _DAY_MS = 86_400_000
 
@@ -23,7 +27,8 @@ def take_over(state: State, recalled: Recalled, now: Now) -> None:
         state.windows.open(window.market)
         if window.mid_bp is not None:
             state.windows.mark(window.market.condition_id, window.mid_bp)
-        state.fills_since_s[window.market.condition_id] = window.heard_ms // 1000 - requests.FILLS_OVERLAP_S
+        heard_ms = min((window.heard_ms, *_unsettled_ms(recalled, window)))
+        state.fills_since_s[window.market.condition_id] = heard_ms // 1000 - requests.FILLS_OVERLAP_S
         state.fills_wanted[window.market.condition_id] = state.last_seq
     for leg in recalled.legs:
         if leg.side is not None:
@@ -36,19 +41,29 @@ def take_over(state: State, recalled: Recalled, now: Now) -> None:
             state.windows.resolve(window.market.condition_id, window.winning_token)
     state.latched = {latch.name: latch for latch in recalled.latches}
     state.day = now.ms // _DAY_MS
-    state.day_start_micro = state.windows.pnl().marked_micro - recalled.day_pnl_micro
+    state.forgiven_micro = recalled.forgiven_micro
+    state.day_start_micro = state.windows.pnl().marked_micro - recalled.day_pnl_micro - recalled.forgiven_micro
+
+
+def _unsettled_ms(recalled: Recalled, window: RecalledWindow) -> Iterator[int]:
+    """When the trades were made of which it is not known whether they settled: they may be older than the last word of the journal."""
+    for leg in recalled.legs:
+        if leg.condition_id == window.market.condition_id and leg.status in (TradeStatus.MATCHED, TradeStatus.RETRYING) and leg.venue_ms:
+            yield leg.venue_ms
 
 
 def _track(state: State, recalled: RecalledOrder) -> None:
-    """Its sender is dead: whether it arrived is the venue's to say."""
+    """Its sender is dead: whether it arrived, and how much of one that has ended was matched, is the venue's to say."""
     spec = recalled.spec
     order = Tracked(recalled.order_id, spec, _slot_of(state, spec), state.epoch, state.now.ns)
     order.matched_micro = recalled.matched_micro
     order.traded_micro = state.ledger.traded_by(recalled.order_id)
-    state.orders.add(order)
     if recalled.state in DONE:
-        order.final = True
-    state.orders.move(order, recalled.state if recalled.state in DONE else OrderState.UNKNOWN, state.now.ns)
+        order.state = recalled.state
+        state.orders.add(order)
+    else:
+        state.orders.add(order)
+        state.orders.move(order, OrderState.UNKNOWN, state.now.ns)
     if requests.is_doubtful(order):
         requests.ask_later(state, order)
 

@@ -163,11 +163,12 @@ class ExecutorRole:
         """Into the journal before anything leaves: a gateway thread waits for it before it sends a place."""
         state, letters = self._state, tuple(self._letters)
         self._letters.clear()
-        moves = tuple(state.orders.take_moves())
-        happened, state.happened = state.happened or letters or state.actions or moves, False
+        moves, closed = tuple(state.orders.take_moves()), tuple(state.orders.take_closed())
+        happened, state.happened = state.happened or letters or state.actions or moves or closed, False
         if self._journal is not None and happened:
             self._journal.put(Cycle(now, letters, view, tuple(state.actions), tuple(state.notes), moves, state.mode, state.session,
-                                    tuple(state.guards.values()), tuple(state.latched.values())))
+                                    tuple(state.guards.values()), tuple(state.latched.values()), closed,
+                                    state.forgiven_micro))
 
     def _carry_out(self) -> None:
         state = self._state

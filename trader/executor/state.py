@@ -92,7 +92,8 @@ class State:
         self.windows = Windows(self.ledger)
         self.pnl = Pnl(0, 0)
         self.day = -1                                # UTC, in days since the epoch …
-        self.day_start_micro = 0                     # … and the marked P&L at its start
+        self.day_start_micro = 0                     # … and the marked P&L at its start, or when its loss was forgiven
+        self.forgiven_micro = 0                      # how much of the day's loss was
         self.latched: dict[str, Latch] = {}          # guards that only `resume --force` ends; they outlive a restart
         self.intent: QuoteIntent | None = None       # kept, and planned again whenever what held it ends
         self.mode = Mode.STOP

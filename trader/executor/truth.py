@@ -231,9 +231,10 @@ def _count_absence(state: State, order: Tracked) -> None:
     order.absent_answers += 1
     order.absent_since_ns = order.absent_since_ns or state.now.ns
     if order.absent_answers >= _ABSENT_ANSWERS and state.now.ns - order.absent_since_ns >= _ABSENT_NS:
-        state.orders.move(order, OrderState.CANCELLED, state.now.ns)
         order.final = True
-        state.warn(f"order {order.order_id[:10]}… is not known to the venue: taken for never accepted")
+        if not order.done:
+            state.orders.move(order, OrderState.CANCELLED, state.now.ns)
+            state.warn(f"order {order.order_id[:10]}… is not known to the venue: taken for never accepted")
 
 
 def _foreign(state: State, update: OrderUpdate) -> None:

@@ -17,6 +17,7 @@ from trader.runtime.role import RoleThread
 log = logging.getLogger(__name__)
 
 WATCHDOG_MS = 5_000          # beyond its declared limit
+COUNTED = ("routed", "dropped", "refetched", "foreign", "batches", "latency_ns")
 OnFailure = Callable[[str, BaseException], None]
 
 
@@ -60,7 +61,7 @@ class Lines:
         self._live: dict[int, tuple[PoolConnection, RoleThread]] = {}
         self._closing: dict[int, tuple[PoolConnection, RoleThread]] = {}
         self._opened = 0
-        self._totals = dict.fromkeys(("routed", "dropped", "refetched", "foreign", "batches", "latency_ns"), 0)      # of those that are gone
+        self._totals = dict.fromkeys(COUNTED, 0)     # of those that are gone
 
     def reserve(self) -> int:
         self._opened += 1

@@ -7,6 +7,7 @@ not expect is dropped there.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 from collections.abc import Callable, Iterable
@@ -63,13 +64,10 @@ class Keeper:
         pass
 
     def do_work(self) -> None:
-        try:
-            letter = self._letters.get(timeout=self._park_s())
+        with contextlib.suppress(queue.Empty):
+            self.take(self._letters.get(timeout=self._park_s()))
             for _ in range(MOST_LETTERS):
-                self.take(letter)
-                letter = self._letters.get_nowait()
-        except queue.Empty:
-            pass
+                self.take(self._letters.get_nowait())
         self.run_deadlines()
 
     def on_stop(self) -> None:

@@ -6,6 +6,7 @@ connections; what it finds goes to the keeper, page by page, so that the first m
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 from collections.abc import Callable
@@ -53,10 +54,8 @@ class Lifecycle:
         if now_ns >= self._due_ns:
             self._scan(now_ns)
             return
-        try:
+        with contextlib.suppress(queue.Empty):
             self._look_up(self._born.get(timeout=min(CYCLE_LIMIT_MS / 1000, (self._due_ns - now_ns) / 1e9)))
-        except queue.Empty:
-            pass
 
     def on_stop(self) -> None:
         self._catalogue.close()

@@ -17,13 +17,13 @@ from trader.model.order import OrderSpec, OrderState, Side
 from trader.model.recall import NOTHING_RECALLED, Recalled, RecalledOrder, RecalledWindow
 from trader.model.units import MoneyMicro, PriceBp, SizeMicro
 
-_HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
+_DAY_MS = 86_400_000
 _UNRESOLVED_DAYS = 2             # markets stops asking for an outcome then, too
 
-_WINDOWS = """SELECT * FROM windows WHERE coalesce(resolved_ms, close_ms) >= :day_ms
-    OR (winning_token IS NULL AND close_ms >= :unresolved_ms) ORDER BY open_ms"""
-_ORDERS = """SELECT orders.*, spec FROM orders JOIN windows USING (condition_id) JOIN open_specs USING (order_id)
-    WHERE close_ms > :late_ms ORDER BY placed_ms, orders.rowid"""
+_RECALLED = "coalesce(resolved_ms, close_ms) >= :day_ms OR (winning_token IS NULL AND close_ms >= :unresolved_ms)"
+_WINDOWS = f"SELECT * FROM windows WHERE {_RECALLED} ORDER BY open_ms"
+_ORDERS = f"""SELECT orders.*, spec FROM orders JOIN open_specs USING (order_id)
+    WHERE condition_id IN (SELECT condition_id FROM windows WHERE {_RECALLED}) ORDER BY placed_ms, orders.rowid"""
 _FILLS = "SELECT * FROM fills WHERE condition_id = ? AND side IS NOT NULL ORDER BY heard_ms, heard_ns, trade_id, order_id"
 
 
@@ -35,7 +35,7 @@ def recall(folder: Path, now_ms: int) -> Recalled:
         return NOTHING_RECALLED
     with refusals(files[-1]), closing(open_to_read(files[-1])) as db:
         day_ms = now_ms // _DAY_MS * _DAY_MS
-        times = {"day_ms": day_ms, "unresolved_ms": day_ms - _UNRESOLVED_DAYS * _DAY_MS, "late_ms": now_ms - _HOUR_MS}
+        times = {"day_ms": day_ms, "unresolved_ms": day_ms - _UNRESOLVED_DAYS * _DAY_MS}
         windows = db.execute(_WINDOWS, times).fetchall()
         fills = [fill for window in windows for fill in db.execute(_FILLS, (window["condition_id"],))]
         (written_ms,) = db.execute("SELECT coalesce(max(wall_ms), 0) FROM cycles").fetchone()
@@ -48,6 +48,7 @@ def recall(folder: Path, now_ms: int) -> Recalled:
             day_pnl_micro=sum(pnl_of(window, [fill for fill in fills if fill["condition_id"] == window["condition_id"]
                                               and fill["traded_ms"] >= day_ms]).total_micro for window in windows),
             written_ms=written_ms,
+            forgiven_micro=sum(micro for (micro,) in db.execute("SELECT forgiven_micro FROM days WHERE day = ?", (now_ms // _DAY_MS,))),
         )
 
 

@@ -26,13 +26,14 @@ from trader.model.event import (
     TradeStatus,
 )
 from trader.model.market import Market
-from trader.model.order import DONE, OrderState
+from trader.model.order import OrderState
 
 # Of two reports on one trade the one of the higher phase counts, in whatever order they come.
 PHASE = {TradeStatus.MATCHED: 0, TradeStatus.RETRYING: 1, TradeStatus.MINED: 2, TradeStatus.CONFIRMED: 3, TradeStatus.FAILED: 4}
 
 
 _ACTIVE = "active"           # of executor.state.Session
+_DAY_MS = 86_400_000
 
 
 class Statement(NamedTuple):
@@ -43,7 +44,7 @@ class Statement(NamedTuple):
 _ORDER = """INSERT OR IGNORE INTO orders (order_id, run_id, condition_id, token_id, side, price_bp, size_micro, seq, epoch,
     placed_ms, placed_ns, state, why, changed_ms, changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)"""
 _SPEC = "INSERT OR IGNORE INTO open_specs VALUES (?, ?)"
-_ENDED = "DELETE FROM open_specs WHERE order_id = ?"         # kept for as long as a start may have to ask about the order
+_CLOSED = "DELETE FROM open_specs WHERE order_id = ?"         # kept for as long as a start may have to ask about the order
 _MOVE = "UPDATE orders SET state = ?, why = ?, changed_ms = ?, changed_ns = ? WHERE order_id = ?"
 _MATCHED = "UPDATE orders SET matched_micro = ? WHERE order_id = ? AND matched_micro < ?"
 _FILL = """INSERT INTO fills (trade_id, order_id, run_id, condition_id, token_id, side, price_bp, size_micro, fee_micro, status, phase,
@@ -55,6 +56,7 @@ _WINDOW = """INSERT INTO windows (condition_id, slug, yes_token, no_token, open_
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET market = excluded.market"""
 _RESOLVED = "UPDATE windows SET winning_token = ?, resolved_ms = ?, resolved_ns = ? WHERE condition_id = ? AND winning_token IS NULL"
 _HEARD = "UPDATE windows SET heard_ms = ?, mid_bp = coalesce(?, mid_bp), mid_ms = coalesce(?, mid_ms) WHERE condition_id = ?"
+_FORGIVEN = "INSERT OR REPLACE INTO days VALUES (?, ?)"
 _ENTERED = "INSERT INTO guards (run_id, name, cap, reason, entered_ms, entered_ns) VALUES (?, ?, ?, ?, ?, ?)"
 _LEFT = "UPDATE guards SET left_ms = ?, left_ns = ? WHERE run_id = ? AND name = ? AND left_ms IS NULL"
 _MODE = "INSERT INTO modes (run_id, mode, session, since_ms, since_ns) VALUES (?, ?, ?, ?, ?)"
@@ -63,12 +65,12 @@ _CLEARED = "UPDATE latches SET cleared_ms = ? WHERE name = ? AND since_ms = ?"
 
 
 class Projection:
-    """Of one run. `latches`: those that an earlier run left, not cleared."""
+    """Of one run. `latches`: those that an earlier run left, not cleared. `forgiven_micro`: of the day's loss, by then."""
 
-    def __init__(self, run_id: str, latches: Iterable[Latch]) -> None:
+    def __init__(self, run_id: str, latches: Iterable[Latch], forgiven_micro: int = 0) -> None:
         self._run_id = run_id
         self._guards: dict[str, Guard] = {}
-        self._latches = frozenset(latches)
+        self._latches, self._forgiven_micro = frozenset(latches), forgiven_micro
         self._mode: tuple[str, str] = ("", "")
         self._live: Market | None = None
         self._mid: tuple[int, int] | None = None     # of YES, and its wall time: of the live market since the last `marks`
@@ -81,7 +83,9 @@ class Projection:
                 yield from self._placed(action, cycle)
         if cycle.moves:
             yield from self._moved(cycle)
+        yield from (Statement(_CLOSED, (order_id,)) for order_id in cycle.closed)
         yield from self._restrictions(cycle)
+        yield from self._forgiven_today(cycle)
         self._look_at_book(cycle)
 
     def marks(self, cycle: Cycle) -> Iterator[Statement]:
@@ -134,8 +138,6 @@ class Projection:
         why = {order_id: text for letter in cycle.letters for order_id, text in _words(letter)}
         for move in cycle.moves:
             yield Statement(_MOVE, (move.state.value, why.get(move.order_id, ""), cycle.now.ms, cycle.now.ns, move.order_id))
-            if move.state in DONE:
-                yield Statement(_ENDED, (move.order_id,))
 
     def _restrictions(self, cycle: Cycle) -> Iterator[Statement]:
         now, before = cycle.now, self._guards
@@ -157,6 +159,11 @@ class Projection:
             yield Statement(_LATCHED, (latch.name, latch.reason, latch.since_ms, self._run_id))
         for latch in sorted(before - now_in_force):
             yield Statement(_CLEARED, (cycle.now.ms, latch.name, latch.since_ms))
+
+    def _forgiven_today(self, cycle: Cycle) -> Iterator[Statement]:
+        if cycle.forgiven_micro != self._forgiven_micro:
+            self._forgiven_micro = cycle.forgiven_micro
+            yield Statement(_FORGIVEN, (cycle.now.ms // _DAY_MS, cycle.forgiven_micro))
 
     def _look_at_book(self, cycle: Cycle) -> None:
         """Only while we trade there: what is left in a book after its close, or after our own orders have gone, is no price."""

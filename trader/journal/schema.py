@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trader.errors import JournalError
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION = 0x74726A6C         # "trjl": tells a journal from any other SQLite file
 BUSY_S = 2.0                     # how long another program may hold a lock on the file before that counts as a failure
 _CHECKPOINT_PAGES = 20_000       # 80 MB of log: the backstop, if the desk is never idle (store.py does it when it is)
@@ -50,6 +50,7 @@ CREATE INDEX guards_open ON guards (name) WHERE left_ms IS NULL;
 CREATE TABLE modes (run_id TEXT, mode TEXT, session TEXT, since_ms INTEGER, since_ns INTEGER);
 CREATE TABLE latches (
     name TEXT, reason TEXT, since_ms INTEGER, run_id TEXT, cleared_ms INTEGER, PRIMARY KEY (name, since_ms));
+CREATE TABLE days (day INTEGER PRIMARY KEY, forgiven_micro INTEGER);
 """
 
 

@@ -23,7 +23,6 @@ from trader.model.recall import Recalled
 
 _MAX_INT = 2**63 - 1
 _DAY_MS = 86_400_000
-_LATE_MS = 3_600_000             # an hour after its window closed no order of it can live
 
 
 class Run(NamedTuple):
@@ -56,11 +55,11 @@ _CARRIED = (
     """INSERT INTO windows SELECT * FROM old.windows
        WHERE coalesce(resolved_ms, close_ms) >= :day_ms OR (winning_token IS NULL AND close_ms >= :day_ms - 2 * :a_day_ms)""",
     """INSERT INTO orders SELECT * FROM old.orders
-       WHERE order_id IN (SELECT order_id FROM old.open_specs)
-       AND condition_id IN (SELECT condition_id FROM windows WHERE close_ms > :late_ms)""",
+       WHERE order_id IN (SELECT order_id FROM old.open_specs) AND condition_id IN (SELECT condition_id FROM windows)""",
     "INSERT INTO open_specs SELECT * FROM old.open_specs WHERE order_id IN (SELECT order_id FROM orders)",
     "INSERT INTO fills SELECT * FROM old.fills WHERE traded_ms >= :day_ms OR condition_id IN (SELECT condition_id FROM windows)",
     "INSERT INTO guards SELECT * FROM old.guards WHERE run_id = :run_id AND left_ms IS NULL",
+    "INSERT INTO days SELECT * FROM old.days WHERE day >= :day_ms / :a_day_ms",
     "INSERT INTO latches SELECT * FROM old.latches WHERE cleared_ms IS NULL",
     "INSERT INTO modes SELECT * FROM old.modes WHERE run_id = :run_id ORDER BY rowid DESC LIMIT 1",
 )
@@ -76,7 +75,7 @@ class Journal:
         self.path = folder.next_file() if fresh or not files else files[-1]
         self._db = open_to_write(self.path)
         folder.prune(keep)
-        self._projection = Projection(run.run_id, run.recalled.latches)
+        self._projection = Projection(run.run_id, run.recalled.latches, run.recalled.forgiven_micro)
         self._packer = _packer()
         self._stream = self._number = 0
         self._head: list[Statement] = []     # of the next group: names the stream that begins with it
@@ -166,7 +165,7 @@ def _packer() -> Any:
 
 def _carry_over(db: sqlite3.Connection, old: Path, run_id: str, now_ms: int) -> None:
     db.execute("ATTACH ? AS old", (str(old),))
-    values = {"run_id": run_id, "day_ms": now_ms // _DAY_MS * _DAY_MS, "a_day_ms": _DAY_MS, "late_ms": now_ms - _LATE_MS}
+    values = {"run_id": run_id, "day_ms": now_ms // _DAY_MS * _DAY_MS, "a_day_ms": _DAY_MS}
     db.execute("BEGIN")
     for sql in _CARRIED:
         db.execute(sql, values)

@@ -24,7 +24,7 @@ from trader.model.market import LiveMarket, Market
 from trader.runtime.backoff import Backoff
 from trader.runtime.clock import Clock
 from trader.runtime.role import CYCLE_LIMIT_MS, Posture
-from trader.venues.contract import Discovery
+from trader.venues.contract import Discovery, Listing
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class MarketsRole:
     def __init__(self, settings: MarketSettings, discovery: Discovery, *, live: SnapshotCache[LiveMarket],
                  feeds: tuple[FeedOrders, ...], inbox: ExecutorInbox, clock: Clock, on_finished: Callable[[], None],
                  parked: threading.Event | None = None, undecided: Sequence[Market] = ()) -> None:
-        """`on_finished` is called once, on the markets thread, when the event of slug mode has closed. `undecided`: windows of
+        """`on_finished` is called once, on the markets thread, when the one event that is traded has closed. `undecided`: windows of
         earlier runs whose outcome is still to be asked for."""
         self._settings, self._discovery = settings, discovery
         self._live, self._feeds, self._inbox = live, feeds, inbox
@@ -60,7 +60,7 @@ class MarketsRole:
         for market in undecided:
             self._resolutions.add(market, clock.monotonic_ns())
         self._chosen = _NOTHING
-        self._ends_ms: int | None = None         # slug mode: the close of its event
+        self._ends_ms: int | None = None         # of one event: its close
         self._finished = False
         self.stats = MarketStats(0, 0, 0)
 
@@ -126,13 +126,13 @@ class MarketsRole:
     def _complete(self) -> bool:
         """Everything is known that may be: of a series the live and the next window, of an event itself."""
         now, coming = self._chosen
-        return (now or coming) is not None if self._settings.slug else None not in (now, coming)
+        return (now or coming) is not None if self._settings.is_one_event else None not in (now, coming)
 
     def _ask(self) -> None:
         self.posture.declare("discovering", ANSWER_LIMIT_MS)
         self.stats = self.stats._replace(asked=self.stats.asked + 1)
         try:
-            listed = self._listed(self._clock.wall_ms())
+            listing = self._listing(self._clock.wall_ms())
         except (ConnectionLost, WireError) as error:
             self._say_unanswered(error)
             return
@@ -142,26 +142,28 @@ class MarketsRole:
         self._schedule.answered(now_ns)
         if self._unanswered.over():
             log.info("market discovery answers again")
-        self._take(listed)
+        self._take(listing)
         self._choose()
         self._say_missing(now_ns)
 
-    def _listed(self, now_ms: int) -> Sequence[Market]:
-        if not self._settings.slug:
-            return self._discovery.windows(self._settings.series_id, now_ms)
-        event = self._discovery.by_slug(self._settings.slug, now_ms)
-        return [] if event is None else [event]
+    def _listing(self, now_ms: int) -> Listing:
+        if self._settings.condition_id:
+            return self._discovery.by_condition_id(self._settings.condition_id)
+        if self._settings.slug:
+            return self._discovery.by_slug(self._settings.slug, now_ms)
+        return self._discovery.windows(self._settings.series_id, now_ms)
 
-    def _take(self, listed: Sequence[Market]) -> None:
-        if self._settings.slug and listed:
-            self._ends_ms = listed[0].close_ms
-        self._known = learn(self._known, listed, self._clock.wall_ms())
+    def _take(self, listing: Listing) -> None:
+        now_ms = self._clock.wall_ms()
+        if self._settings.is_one_event and (listing.open or listing.ended):
+            self._ends_ms = now_ms if listing.ended else listing.open[0].close_ms
+        self._known = learn(self._known, listing, now_ms)
 
     def _finish_if_over(self) -> None:
         over = self._ends_ms is not None and self._clock.wall_ms() >= self._ends_ms
         if over and not self._finished:
             self._finished = True
-            log.info("event %s has closed: there is nothing more to trade", self._settings.slug)
+            log.info("%s has closed: there is nothing more to trade", self._settings.wanted)
             self._on_finished()
 
     # --- outcomes -------------------------------------------------------------------------------------------------
@@ -194,12 +196,12 @@ class MarketsRole:
             log.warning("market discovery failed, next attempt in %.1f s: %s", wait_s, error)
 
     def _say_missing(self, now_ns: int) -> None:
-        wanted = f"event {self._settings.slug}" if self._settings.slug else f"series {self._settings.series_id}"
+        wanted = self._settings.wanted
         if self._complete():
             if self._missing.over():
                 log.info("%s: live and next window are known again", wanted)
         elif self._missing.due(now_ns):
-            log.warning("%s: %s; asked again every %g s. If this lasts, check market.series_id or market.slug.",
+            log.warning("%s: %s; asked again every %g s. If this lasts, check it against the venue's page: market.series_id, slug, condition_id.",
                         wanted, absence_text(self._chosen), self._settings.discovery_s)
 
 

@@ -10,7 +10,7 @@ from trader.model.market import LiveMarket
 from trader.runtime.backoff import Backoff
 
 ANSWER_LIMIT_MS = 11_000     # the longest that one discovery may block: its own deadlines (10 s) and a second
-_CALM_MS = 30_000            # at most this long between two listings, however well everything is known
+_CALM_MS = 10_000            # at most this long between two listings, however well all is known: a window may be closed early
 _TELL_EVERY_NS = 30_000_000_000
 
 
@@ -31,7 +31,7 @@ class AskSchedule:
             return False
         if self._retry_ns is not None:
             return now_ns >= self._retry_ns
-        return now_ns - self._asked_ns >= (self._calm_ns(chosen) if complete else self._eager_ns)
+        return now_ns - self._asked_ns >= (max(self._calm_ns(chosen), self._eager_ns) if complete else self._eager_ns)
 
     def answered(self, now_ns: int) -> None:
         self._asked_ns, self._retry_ns = now_ns, None
@@ -46,7 +46,7 @@ class AskSchedule:
     @staticmethod
     def _calm_ns(chosen: LiveMarket) -> int:
         window = chosen.now or chosen.next
-        calm_ms = _CALM_MS if window is None else min(_CALM_MS, window.window_ms // 4)
+        calm_ms = _CALM_MS if window is None else min(_CALM_MS, window.window_ms // 10)
         return calm_ms * 1_000_000
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trader.model.market import LiveMarket, Market
+from trader.venues.contract import Listing
 
 _GONE_AFTER = 2      # listings in a row without a window that they should show; one alone may be a hiccup
 
@@ -20,19 +21,19 @@ class Sighting(NamedTuple):
     absences: int = 0
 
 
-def learn(known: Sequence[Sighting], listed: Sequence[Market], now_ms: int) -> tuple[Sighting, ...]:
+def learn(known: Sequence[Sighting], listing: Listing, now_ms: int) -> tuple[Sighting, ...]:
     """What is known after one more listing: the newest version of each window that has not closed, by open time.
 
-    A window that is left out twice while later ones are listed is not tradable any more, whatever its close time says.
-    An empty or short listing says nothing about windows beyond its end.
+    One that is said to take no orders is not tradable, and one that is left out twice while later ones are listed neither,
+    whatever its close time says. An empty or short listing says nothing about windows beyond its end.
     """
-    listed_ids = {m.condition_id for m in listed}
-    listed_until_ms = max((m.close_ms for m in listed), default=0)
+    named = {m.condition_id for m in listing.open} | listing.shut
+    listed_until_ms = max((m.close_ms for m in listing.open), default=0)
     missed = [
         s._replace(absences=s.absences + 1) if s.market.close_ms <= listed_until_ms else s
-        for s in known if s.market.condition_id not in listed_ids
+        for s in known if s.market.condition_id not in named
     ]
-    found = [Sighting(m) for m in {m.condition_id: m for m in listed}.values()]
+    found = [Sighting(m) for m in {m.condition_id: m for m in listing.open}.values()]
     kept = [s for s in (*missed, *found) if s.absences < _GONE_AFTER and s.market.close_ms > now_ms]
     return tuple(sorted(kept, key=lambda s: (s.market.open_ms, s.market.close_ms, s.market.condition_id)))
 

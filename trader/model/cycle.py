@@ -89,6 +89,8 @@ class Cycle(NamedTuple):
     session: str
     guards: tuple[Guard, ...]            # in force at the end
     latches: tuple[Latch, ...]           # in force at the end
+    closed: tuple[str, ...] = ()         # orders that had ended and of which nothing more can be heard from here on
+    forgiven_micro: int = 0              # of this UTC day's loss, by `resume --force`
 
     @property
     def placed_seq(self) -> int:

@@ -15,7 +15,7 @@ from trader.model.units import PriceBp, SizeMicro
 
 
 class RecalledOrder(NamedTuple):
-    """An order whose end the journal does not know, in a window that closed less than an hour ago or is still open."""
+    """An order that may be open, or that ended and of which not everything was heard."""
 
     order_id: str
     spec: OrderSpec
@@ -42,6 +42,7 @@ class Recalled(NamedTuple):
     latches: tuple[Latch, ...]           # not cleared
     day_pnl_micro: int                   # of the UTC day so far: legs of today at their outcome, or else at the last mid
     written_ms: int                      # wall time of the last cycle; 0 when there is no journal yet
+    forgiven_micro: int = 0              # of the UTC day's loss, by `resume --force`
 
 
 NOTHING_RECALLED = Recalled((), (), (), (), 0, 0)

@@ -34,7 +34,7 @@ RETRY_S = (2, 10, 60)        # after the first, second and third failure; then i
 LAST_WORDS_S = 2.0           # at the end, for what still waits
 _NS = 1_000_000_000
 
-KILL_SWITCHES = frozenset({"daily_loss", "paused"})                      # only an operator ends these
+KILL_SWITCHES = frozenset({"daily_loss", "credentials", "paused"})       # only an operator ends these
 ROUTINE_GUARDS = frozenset({"cancel_all", "cooldown", "caution", "near_close"})
 ROUTINE_CANCELS = frozenset({"boot", "roll", "stop"})
 

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, now_ms: int, width: int) -> str:
     """The text to print, `width` characters wide at most if it is a table. Raises JournalError and ConfigError."""
     files = files_at(Path(arguments.source) if arguments.source else journal_root(JournalSettings()))
     if arguments.command == "journal":
-        return _verified(files, arguments.run_id)
+        return _verified(files, arguments.run_id, as_json=arguments.json)
     make, columns = _REPORTS[arguments.command]
     wanted = Wanted(_since_ms(arguments.since, now_ms), arguments.market, arguments.limit or None)
     if arguments.command == "pnl" and (arguments.by or arguments.plot):
@@ -100,7 +100,7 @@ def _written_ns(files: list[Path]) -> int:
     return max(file.stat().st_mtime_ns for file in (newest, log) if file.exists())
 
 
-def _verified(files: list[Path], run_id: str) -> str:
+def _verified(files: list[Path], run_id: str, *, as_json: bool) -> str:
     found = [one for one in reader.runs(files) if not run_id or one.run_id == run_id]
     if not found:
         raise JournalError(f"{files[-1]} has no run {run_id}.".replace(" .", "."), remedy="`runs` of the file names those that it has.")
@@ -109,6 +109,9 @@ def _verified(files: list[Path], run_id: str) -> str:
     if verdict.difference:
         raise JournalError(f"run {chosen.run_id} of trader {chosen.version} does not replay: {verdict.difference}.",
                            remedy="If this is the same version, report it with the journal: the core must follow from its letters alone.")
+    if as_json:
+        return json.dumps({"run": chosen.run_id, "mode": chosen.mode, "started": utc_text(chosen.started_ms), "end_reason": chosen.end_reason,
+                           "replays": True, **verdict._asdict()}, indent=2)
     how = f"ended by {chosen.end_reason}" if chosen.end_reason is not None else "its end is not recorded: it runs, or was killed"
     return (f"run {chosen.run_id} ({chosen.mode}, {utc_text(chosen.started_ms)}, {how}): {verdict.cycles} cycles with "
             f"{verdict.letters} letters replayed, all {verdict.actions} actions and every guard as recorded")

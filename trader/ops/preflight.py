@@ -125,13 +125,13 @@ class Preflight:
     def _market_found(self, what: str) -> Check:
         venue, wanted = self._settings.polymarket, self._settings.market
         discovery, now_ms = GammaDiscovery(venue.gamma_url, self._client), self._clock.wall_ms()
-        if wanted.slug:
-            found = [market for market in [discovery.by_slug(wanted.slug, now_ms)] if market is not None]
+        if wanted.condition_id:
+            found = discovery.by_condition_id(wanted.condition_id).open
         else:
-            found = discovery.windows(wanted.series_id, now_ms)
+            found = (discovery.by_slug(wanted.slug, now_ms) if wanted.slug else discovery.windows(wanted.series_id, now_ms)).open
         if not found:
-            return Check(what, FAILED, f"{wanted.slug or f'series {wanted.series_id}'} has no market that takes orders now.",
-                         "Check market.slug and market.series_id on the venue's page.")
+            return Check(what, FAILED, f"{wanted.wanted} has no market that takes orders now.",
+                         "Check it on the venue's page: market.series_id, slug, condition_id.")
         self._market = found[0]
         return Check(what, OK, f"{found[0].slug} ({found[0].protocol}), and {len(found) - 1} after it")
 

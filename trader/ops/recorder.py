@@ -87,7 +87,8 @@ class RecordRole:
         return {
             "folder": str(self._folder),
             "files": self._released_counts["files"] + sum(archive.files for archive in tuple(self._archives.values())),
-            "written": self.written, "dropped": {conn: tape.dropped for conn, tape in tuple(self._tapes.items())}, "ended_by": self.ended_by,
+            "written": self.written, "dropped": {conn: tape.dropped for conn, tape in tuple(self._tapes.items())},
+            "ended_by": self.ended_by,
         }
 
     def _guarded_write(self, *, is_last: bool) -> None:

@@ -100,7 +100,8 @@ def _difference(state: State, cycle: Cycle) -> str:
             return f"action {index} was {there}, is {here} now"
     pairs = (("mode", state.mode.name, cycle.mode.name), ("session", str(state.session), cycle.session),
              ("guards", tuple(state.guards.values()), cycle.guards), ("latches", tuple(state.latched.values()), cycle.latches),
-             ("orders", tuple(state.orders.take_moves()), cycle.moves), ("notes", tuple(state.notes), cycle.notes))
+             ("orders", tuple(state.orders.take_moves()), cycle.moves), ("closed", tuple(state.orders.take_closed()), cycle.closed),
+             ("forgiven", state.forgiven_micro, cycle.forgiven_micro), ("notes", tuple(state.notes), cycle.notes))
     for what, here, there in pairs:
         if here != there:
             return f"{what}: was {there}, is {here} now"

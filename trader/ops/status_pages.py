@@ -18,7 +18,7 @@ import orjson
 from trader.model.setting import Secret
 from trader.ops.answers import threads_answer
 from trader.ops.dashboard import load_document
-from trader.ops.metrics import CONTENT_TYPE, metrics_text, registry_of
+from trader.ops.metrics import CONTENT_TYPE, metrics_text
 from trader.ops.series import Series
 from trader.runtime.latency import LatencyWindow
 
@@ -65,12 +65,12 @@ class StatusPages:
 
     def __init__(self, trader: Shown, series: Series, token: Secret) -> None:
         self._trader, self._series, self._token = trader, series, token
-        self._registry, self._document = registry_of(trader), load_document()
+        self._document = load_document()
         self._pages: dict[str, Callable[[Mapping[str, list[str]]], Answer]] = {
             "/": lambda query: Answer(200, self._document.html, _HTML, {"Content-Security-Policy": self._document.policy}),
             "/health": lambda query: self._health(),
             "/stats": lambda query: _json(200, self._trader.stats()),
-            "/metrics": lambda query: Answer(200, metrics_text(self._registry), CONTENT_TYPE),
+            "/metrics": lambda query: Answer(200, metrics_text(self._trader), CONTENT_TYPE),
             "/threads": self._threads,
             "/series": self._history,
         }

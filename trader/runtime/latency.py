@@ -60,7 +60,7 @@ class LatencyWindow:
     def histogram(self) -> Histogram:
         """Everything since the start; any thread. No count ever falls from one call to the next."""
         counts, sum_ns = self._counts, self._sum_ns
-        return Histogram(tuple(sum(parts) for parts in zip(*counts, strict=True)), sum_ns)
+        return Histogram(tuple(map(add, counts.older, map(add, counts.before, counts.newest))), sum_ns)
 
     def _turn(self) -> None:
         """The newest half window becomes the one before. What a reader holds of the old tuple no longer changes."""

@@ -135,7 +135,6 @@ def process_facts(native_id: int | None) -> dict[str, Any]:
     return {
         "switch_interval_us": round(sys.getswitchinterval() * 1e6),
         "gc": "python" if gc.isenabled() else "quiet",
-        "gc_frozen": gc.get_freeze_count(),
         "gc_waiting": gc.get_count()[0],
         "resident_mb": resident_mb(),
         **_thread_facts(native_id),

@@ -71,7 +71,7 @@ class Supervisor:
                 self._failed_once(thread.name, RoleFailed(
                     f"role {thread.name} has been in {declared.doing!r} for {(now_ns - declared.since_ns) // 1_000_000} ms "
                     f"(limit {declared.limit_ms} ms).",
-                    remedy="The dump above shows where it hangs; restart once the cause is gone.",
+                    remedy="The thread dump in the log shows where it hangs; restart once the cause is gone.",
                 ))
 
     def report(self) -> list[RoleReport]:

@@ -20,6 +20,8 @@ from trader.strategy.library.two_sided import TwoSided
 from trader.strategy.params import params_from
 from trader.strategy.settings import StrategySettings
 
+_ANYTHING = (Exception, SystemExit)      # what somebody else's module may do; on a reload it must not end the thread that asked
+
 LIBRARY: dict[str, type[Strategy]] = {
     "two_sided": TwoSided,
     "avellaneda_stoikov": AvellanedaStoikov,
@@ -32,14 +34,25 @@ LIBRARY: dict[str, type[Strategy]] = {
 
 def strategy_named(settings: StrategySettings) -> Strategy:
     """The rule called `settings.name`, built with `settings.params`. Raises ConfigError with everything that is wrong."""
-    kind = LIBRARY[settings.name] if settings.name in LIBRARY else _class_of_user(settings.name)
+    if settings.name in LIBRARY:
+        return _built(LIBRARY[settings.name], settings)
+    kind = _class_of_user(settings.name)
+    try:
+        return _built(kind, settings)
+    except ConfigError:
+        raise
+    except _ANYTHING as why:
+        raise ConfigError(f"strategy.name: {settings.name} cannot be built ({type(why).__name__}: {why}).",
+                          remedy="Correct its Params and its __init__; docs/write-a-strategy.md shows both.") from why
+
+
+def _built(kind: type[Strategy], settings: StrategySettings) -> Strategy:
     accepted = getattr(kind, "Params", None)
-    if accepted is None:
-        if settings.params not in ("", "{}"):
-            raise ConfigError(f"strategy.params: {settings.name} has no parameters.", remedy="Remove strategy.params.")
-        return kind()
-    params = params_from(accepted, settings.params)
-    return cast(Strategy, cast(Any, kind)(settings, params))
+    if accepted is not None:
+        return cast(Strategy, cast(Any, kind)(settings, params_from(accepted, settings.params)))
+    if settings.params not in ("", "{}"):
+        raise ConfigError(f"strategy.params: {settings.name} has no parameters.", remedy="Remove strategy.params.")
+    return kind()
 
 
 def _class_of_user(name: str) -> type[Strategy]:
@@ -48,11 +61,12 @@ def _class_of_user(name: str) -> type[Strategy]:
         raise ConfigError(f"strategy.name: was {name!r}, must be one of {', '.join(LIBRARY)}, or module:Class of your own.",
                           remedy="Set strategy.name in conf.yaml.")
     try:
-        found = getattr(import_module(module_name), class_name, None)
-    except Exception as why:                     # whatever somebody else's module does when it is imported
+        module = import_module(module_name)
+        found = getattr(module, class_name, None)
+    except _ANYTHING as why:
         raise ConfigError(f"strategy.name: {module_name} cannot be imported ({type(why).__name__}: {why}).",
-                          remedy="Correct it, or put its folder on PYTHONPATH: PYTHONPATH=. trader run conf.yaml.") from why
+                          remedy="Put it beside conf.yaml or into the current folder, or its folder on PYTHONPATH, and correct it.") from why
     if not isinstance(found, type) or not callable(getattr(found, "quote", None)):
-        raise ConfigError(f"strategy.name: {module_name} has no class {class_name!r} with a method `quote`.",
-                          remedy="docs/write-a-strategy.md shows one.")
+        raise ConfigError(f"strategy.name: {module_name} ({getattr(module, '__file__', None)}) has no class {class_name!r} with a "
+                          "method `quote`.", remedy="docs/write-a-strategy.md shows one. If that is another module, rename yours.")
     return found

@@ -1,12 +1,13 @@
 """The `params` of conf.yaml → a strategy's frozen `Params`, or everything that is wrong with them at once. Pure.
 
 Called when a configuration is loaded, when the desk is built and on a reload, on the thread that does this.
-A `Params` is a frozen dataclass of int, float and str settings and of tuples of such dataclasses. It may name other spellings of
-its keys in `ALIASES`, and refuse in `__post_init__` what its keys cannot show alone, with a ConfigError.
+A `Params` is a frozen dataclass of int, float, str and bool settings and of tuples of such dataclasses. It may name other spellings
+of its keys in `ALIASES`, and refuse in `__post_init__` what its keys cannot show alone, with a ConfigError.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ from trader.errors import ConfigError
 from trader.model.setting import Limits
 
 P = TypeVar("P")
+_KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _REMEDY = "docs/strategies.md lists the parameters of each strategy."
 
 
@@ -53,8 +55,12 @@ def _built(kind: type[Any], given: Any, path: str, problems: list[str]) -> Any:
             values[name] = _value(kinds[name], declared[name], value, f"{path}.{key}", problems)
         else:
             problems.append(f"{path}.{key}: unknown key; {_did_you_mean(key, [*declared, *aliases])}")
-    problems += [f"{path}.{name}: is missing." for name, one in declared.items() if name not in values and one.default is MISSING]
+    problems += [f"{path}.{name}: is missing." for name, one in declared.items() if name not in values and _is_required(one)]
     return kind(**values) if len(problems) == before else None
+
+
+def _is_required(declared: Field[Any]) -> bool:
+    return declared.default is MISSING and declared.default_factory is MISSING
 
 
 def _value(kind: Any, declared: Field[Any], given: Any, path: str, problems: list[str]) -> Any:
@@ -74,16 +80,18 @@ def _value(kind: Any, declared: Field[Any], given: Any, path: str, problems: lis
 
 
 def _converted(kind: Any, given: Any) -> Any:
-    if kind is str and isinstance(given, str):
+    if kind in (str, int, bool) and type(given) is kind:
         return given
-    if kind is int and type(given) is int:
-        return given
-    if kind is float and type(given) in (int, float, str):
-        try:
-            return float(given)
-        except ValueError:
-            pass
-    raise _Wrong({str: "text", int: "a whole number", float: "a number"}.get(kind, f"a {kind}"))
+    if kind is float and type(given) in (int, float, str) and math.isfinite(number := _number(given)):
+        return number
+    raise _Wrong(_KINDS.get(kind, f"a {kind}"))
+
+
+def _number(given: float | str) -> float:
+    try:
+        return float(given)
+    except ValueError:
+        return math.nan
 
 
 def _limit_faults(limits: Limits | None, value: Any) -> Iterator[str]:
@@ -91,7 +99,7 @@ def _limit_faults(limits: Limits | None, value: Any) -> Iterator[str]:
         return
     if limits.choices and value not in limits.choices:
         yield f"one of {', '.join(limits.choices)}"
-    if limits.low is not None and not value >= limits.low:           # so written, it is true of nan as well
+    if limits.low is not None and value < limits.low:
         yield f"at least {limits.low:.12g} {limits.unit}".strip()
     if limits.high is not None and value > limits.high:
         yield f"at most {limits.high:.12g} {limits.unit}".strip()

@@ -223,13 +223,24 @@ class SnapshotSource(Protocol):
 # --- markets --------------------------------------------------------------------------------------------------------
 
 
+class Listing(NamedTuple):
+    """What the venue says of the windows that it was asked for. One that is in neither may be anything: not listed yet, or too far ahead."""
+
+    open: tuple[Market, ...] = ()            # take orders now, by close time
+    shut: frozenset[str] = frozenset()       # condition ids of those that take none now, whatever their close time says
+    ended: bool = False                      # all that was found has closed for good
+
+
 class Discovery(Protocol):
     """Finds windows. Blocking, with deadlines; used by the `markets` thread only. Raises ConnectionLost or WireError."""
 
-    def windows(self, series_id: int, now_ms: int) -> list[Market]:
-        """Windows of a series that have not closed, by close time. Those that cannot be traded are left out."""
+    def windows(self, series_id: int, now_ms: int) -> Listing:
+        """Windows of a series that have not closed."""
         ...
-    def by_slug(self, slug: str, now_ms: int) -> Market | None: ...
+    def by_slug(self, slug: str, now_ms: int) -> Listing:
+        """The one market of an event, or the market of that name."""
+        ...
+    def by_condition_id(self, condition_id: str) -> Listing: ...
     def winner(self, market: Market) -> str | None:
         """The token that pays one dollar; None while the market is not resolved."""
         ...

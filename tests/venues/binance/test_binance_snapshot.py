@@ -44,7 +44,7 @@ def test_a_source_whose_clock_is_ahead_is_not_fresher_than_now() -> None:
 @pytest.mark.parametrize("body", [
     b"", b"<html>", b"[]", b"{}", orjson.dumps(ROW | {"symbol": "ETHUSDT"}), orjson.dumps(ROW | {"bid": 60001}),
     orjson.dumps(ROW | {"bid": None}), orjson.dumps(ROW | {"stale": "no"}), orjson.dumps(ROW | {"age_ms": "old"}),
-    orjson.dumps(ROW | {"ask": 1e20}),
+    orjson.dumps(ROW | {"ask": 1e20}), orjson.dumps(ROW | {"open_px": 0}), orjson.dumps(ROW | {"open_px": -1}), b"[" * 60_000,
 ])
 def test_what_is_not_a_snapshot_of_this_pair_is_a_wire_error(body: bytes) -> None:
     with pytest.raises(WireError):

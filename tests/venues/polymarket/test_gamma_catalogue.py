@@ -14,7 +14,8 @@ ANY = CatalogueQuery((), (), MoneyMicro(0), 1_795_000_000_000, None)
 
 
 def row(number: int, **more):
-    return {"conditionId": f"0x{number:02x}", "slug": f"s{number}", "clobTokenIds": json.dumps([f"{number}1", f"{number}2"]), "version": "v1",
+    return {"conditionId": f"0x{number:02x}", "slug": f"s{number}", "version": "v1",
+            "clobTokenIds": json.dumps([f"{number}1", f"{number}2"]),
             "orderPriceMinTickSize": 0.01, "endDate": "2027-01-01T00:00:00Z", "acceptingOrders": True, "closed": False, "volume": "12.5",
             **more}
 
@@ -62,8 +63,8 @@ def test_protocol_v2_lists_position_ids():
 
 
 @pytest.mark.parametrize("bad", [
-    row(2, clobTokenIds="[]"), row(2, clobTokenIds=None), row(2, clobTokenIds='["1","1"]'), row(2, conditionId="0xzz"), row(2, endDate="soon"),
-    row(2, orderPriceMinTickSize="fine"), {**row(2), "volume": "much"},
+    row(2, clobTokenIds="[]"), row(2, clobTokenIds=None), row(2, clobTokenIds='["1","1"]'), row(2, conditionId="0xzz"),
+    row(2, endDate="soon"), row(2, orderPriceMinTickSize="fine"), {**row(2), "volume": "much"},
 ])
 def test_a_market_that_cannot_be_read_does_not_hide_the_others(bad):
     gamma = Gamma({"events": [event(bad, row(1)), {"no": "markets"}]})

@@ -30,6 +30,19 @@ def test_the_short_way_to_read_a_size_agrees_with_the_exact_one(whole: int, micr
     assert size_from_wire(text) == size_micro_from_wire(text)
 
 
+@given(st.text("0123456789.-e²", max_size=24))
+def test_what_both_ways_read_is_the_same_and_what_one_refuses_the_other_does(text: str) -> None:
+    try:
+        expected: int | None = size_micro_from_wire(text) if text else 0
+    except WireError:
+        expected = None
+    try:
+        found: int | None = size_from_wire(text)
+    except (WireError, ValueError):
+        found = None
+    assert found == expected
+
+
 @pytest.mark.parametrize("text", ["²", "1e3", "-", "٣", "0x1", " 1"])
 def test_what_only_looks_like_a_size_is_refused(text: str) -> None:
     with pytest.raises((WireError, ValueError)):

@@ -25,7 +25,8 @@ def book(token: str, **more):
 
 def change(token: str):
     row = {"asset_id": token, "price": "0.3", "size": "1", "side": "BUY", "hash": "h", "best_bid": "0.3", "best_ask": "0.7"}
-    return {"market": "0x1", "price_changes": [row, {**row, "asset_id": "other"}], "timestamp": "1790658674035", "event_type": "price_change"}
+    rows = [row, {**row, "asset_id": "other"}]
+    return {"market": "0x1", "price_changes": rows, "timestamp": "1790658674035", "event_type": "price_change"}
 
 
 def test_a_frame_of_one_market_is_handed_on_as_it_came():
@@ -72,7 +73,8 @@ def test_news_that_cannot_be_read_are_none(frame):
 
 
 events = st.sampled_from([book("11"), book("12"), change("21"), change("22"),
-                          {"market": "0x1", "asset_id": "31", "event_type": "last_trade_price", "price": "0.5", "timestamp": "1790658674035"}])
+                          {"market": "0x1", "asset_id": "31", "event_type": "last_trade_price", "price": "0.5",
+                           "timestamp": "1790658674035"}])
 
 
 @given(st.lists(events, min_size=1, max_size=5), st.booleans())

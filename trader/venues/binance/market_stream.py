@@ -45,13 +45,16 @@ class BinanceMarketStream:
 
 
 def price_micro_from_wire(text: str) -> MoneyMicro:
-    """'60000.01000000' -> 60_000_010_000. Beyond a micro-dollar it is rounded half up, in integers."""
-    return MoneyMicro((scaled_int(text, _WIRE_DECIMALS, "price") + _WIRE_PER_MICRO // 2) // _WIRE_PER_MICRO)
+    """'60000.01000000' -> 60_000_010_000. Beyond a micro-dollar it is rounded half up, in integers. Never 0: who divides by it crashes."""
+    price_micro = (scaled_int(text, _WIRE_DECIMALS, "price") + _WIRE_PER_MICRO // 2) // _WIRE_PER_MICRO
+    if price_micro <= 0:
+        raise ValueError(f"{text} is no price")
+    return MoneyMicro(price_micro)
 
 
 def _quoted(message: dict[str, Any]) -> Quoted:
     quoted = Quoted(price_micro_from_wire(message["b"]), price_micro_from_wire(message["a"]))
-    if not 0 < quoted.bid_micro <= quoted.ask_micro:
+    if quoted.bid_micro > quoted.ask_micro:
         raise ValueError(f"bid {message['b']} and ask {message['a']} are not a market")
     return quoted
 

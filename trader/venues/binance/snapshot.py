@@ -33,14 +33,14 @@ class BinanceSnapshot:
             if row["symbol"].upper() != self.symbol:
                 raise ValueError(f"symbol {row['symbol']!r} instead of {self.symbol!r}")
             return _snapshot(row)
-        except (WireError, KeyError, TypeError, ValueError, AttributeError) as why:
+        except (WireError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as why:
             raise WireError(f"the snapshot source's answer cannot be read ({type(why).__name__}: {why}): {body[:200]!r}.",
                             remedy="Check binance.snapshot_url against docs/venues/binance.md.") from None
 
 
 def _snapshot(row: dict[str, Any]) -> Snapshot:
     bid_micro, ask_micro = price_micro_from_wire(str(row["bid"])), price_micro_from_wire(str(row["ask"]))
-    if not 0 < bid_micro <= ask_micro:
+    if bid_micro > ask_micro:
         raise ValueError(f"bid {row['bid']} and ask {row['ask']} are not a market")
     if not isinstance(row["stale"], bool):
         raise ValueError(f"stale {row['stale']!r} is neither true nor false")

@@ -15,7 +15,8 @@ import orjson
 
 from trader.errors import ConnectionLost, WireError
 from trader.model.market import Market
-from trader.model.units import price_bp_from_wire, scaled_int, size_micro_from_wire
+from trader.model.units import BP_PER_DOLLAR, PriceBp, SizeMicro, price_bp_from_wire, scaled_int, size_micro_from_wire
+from trader.venues.contract import Listing
 from trader.venues.polymarket.terms import fees_from_gamma, rewards_from_gamma, settles_on
 from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
 
@@ -36,34 +37,40 @@ class GammaDiscovery:
         self._client = client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S))
         self._warned: set[str] = set()
 
-    def windows(self, series_id: int, now_ms: int) -> list[Market]:
+    def windows(self, series_id: int, now_ms: int) -> Listing:
         """`closed=false` alone returns years of stale events, so the listing is bounded by `end_date_min`."""
         answer = self._get("/events/keyset", {
             "series_id": series_id, "closed": "false", "order": "endDate", "ascending": "true", "end_date_min": _iso(now_ms),
             "limit": PAGE_LIMIT,
         })
-        markets = self._tradable(answer["events"]) if isinstance(answer, dict) and "events" in answer else None
-        if markets is None:
+        if not isinstance(answer, dict) or "events" not in answer:
             raise WireError("Gamma answered /events/keyset without `events`.", remedy=CHANGELOG)
-        return sorted((m for m in markets if m.close_ms > now_ms), key=lambda m: m.close_ms)
+        listing = self._listing(_markets_of(answer["events"]))
+        return listing._replace(open=tuple(sorted((m for m in listing.open if m.close_ms > now_ms), key=lambda m: m.close_ms)))
 
-    def by_slug(self, slug: str, now_ms: int) -> Market | None:
+    def by_slug(self, slug: str, now_ms: int) -> Listing:
         """A slug without a year leads to the window of an earlier year for ever: refused when that is over."""
         event = self._get(f"/events/slug/{slug}", {})
-        if event is None:
-            return None
-        if _WITHOUT_YEAR.fullmatch(slug) and _ends_ms(event) <= now_ms:
-            raise WireError(f"slug {slug} names no year, and leads to a window that ended {_iso(_ends_ms(event))}.",
+        rows = [row for row in [self._get(f"/markets/slug/{slug}", {})] if row is not None] if event is None else _markets_of([event])
+        if len(rows) > 1:
+            raise WireError(f"event {slug} has {len(rows)} markets.", remedy="Set market.condition_id to that of one, or market.slug to "
+                            f"its own, as in {rows[0].get('slug')}.")
+        if rows and _WITHOUT_YEAR.fullmatch(slug) and _ends_ms(rows[0]) <= now_ms:
+            raise WireError(f"slug {slug} names no year, and leads to a window that ended {_iso(_ends_ms(rows[0]))}.",
                             remedy="Write the year into market.slug, as in bitcoin-up-or-down-november-21-2026-3pm-et.")
-        return next(iter(self._tradable([event])), None)
+        return self._listing(rows)
+
+    def by_condition_id(self, condition_id: str) -> Listing:
+        """Gamma shows a closed market to whoever asks for closed ones only."""
+        return self._listing(self._named(condition_id, closed="false") or self._named(condition_id, closed="true"))
 
     def winner(self, market: Market) -> str | None:
         """A slug may name another market too (the repeated hour in autumn): the condition id decides."""
         row = self._get(f"/markets/slug/{market.slug}", {})
         try:
-            if row is None or padded_condition_id(row["conditionId"]) != market.condition_id or not row.get("closed"):
-                return None
-            return _winning_token(row)
+            if row is not None and padded_condition_id(row["conditionId"]) != market.condition_id:
+                row = next(iter(self._named(market.condition_id, closed="true")), None)
+            return _winning_token(row) if row is not None and row.get("closed") else None
         except UNREADABLE as why:
             raise unreadable("Gamma's market", orjson.dumps(row), why) from None
 
@@ -84,20 +91,29 @@ class GammaDiscovery:
                                  remedy="It is asked again; check polymarket.gamma_url and series_id if this goes on.")
         return json_from_wire(f"Gamma's answer to {path}", answer.content)
 
-    def _tradable(self, events: Any) -> list[Market]:
-        """One unreadable market must not hide the others: it is left out, and the reason is logged once."""
-        found = []
+    def _named(self, condition_id: str, *, closed: str) -> list[dict[str, Any]]:
+        """The market with this id, which Gamma may know without the padding; other rows of the answer are nobody's business."""
+        padded = padded_condition_id(condition_id.lower())
+        spellings = [padded.removesuffix("00"), padded] if padded.endswith("00") else [padded]
+        answer = self._get("/markets", {"condition_ids": spellings, "closed": closed})
         try:
-            rows = [row for event in events for row in event["markets"]]
+            return [row for row in answer or () if padded_condition_id(row["conditionId"]) == padded]
         except UNREADABLE as why:
-            raise unreadable("Gamma's listing", orjson.dumps(events), why) from None
+            raise unreadable("Gamma's listing", orjson.dumps(answer), why) from None
+
+    def _listing(self, rows: list[dict[str, Any]]) -> Listing:
+        """One unreadable market must not hide the others: it is left out, and the reason is logged once."""
+        found: list[Market] = []
+        shut: set[str] = set()
         for row in rows:
             try:
                 if row.get("acceptingOrders") and not row.get("closed") and row.get("enableOrderBook", True):
                     found.append(market_from_gamma(row))
+                else:
+                    shut.add(padded_condition_id(row["conditionId"]))
             except (WireError, *UNREADABLE) as why:
                 self._warn(str(row.get("slug") if isinstance(row, dict) else row), why)
-        return found
+        return Listing(tuple(found), frozenset(shut), bool(rows) and all(isinstance(row, dict) and row.get("closed") for row in rows))
 
     def _warn(self, slug: str, why: Exception) -> None:
         if slug not in self._warned:
@@ -108,21 +124,47 @@ class GammaDiscovery:
 def market_from_gamma(row: dict[str, Any]) -> Market:
     """One market of a listing. Raises when something that an order depends on is missing or unknown."""
     yes_token, no_token = _tokens_by_label(row)
+    open_ms, close_ms = _span_ms(row)
     return Market(
         slug=str(row["slug"]),
         condition_id=padded_condition_id(row["conditionId"]),
         yes_token=yes_token,
         no_token=no_token,
-        tick_bp=price_bp_from_wire(str(row["orderPriceMinTickSize"])),
-        min_size_micro=size_micro_from_wire(str(row["orderMinSize"])),
-        open_ms=_ms(row["eventStartTime"]),
-        close_ms=_ms(row["endDate"]),
+        tick_bp=_tick_bp(str(row["orderPriceMinTickSize"])),
+        min_size_micro=_min_size_micro(str(row["orderMinSize"])),
+        open_ms=open_ms,
+        close_ms=close_ms,
         protocol=row["version"],
         neg_risk=bool(row.get("negRisk", False)),
         fees=fees_from_gamma(row),
         rewards=rewards_from_gamma(row),
         settles_on=settles_on(row),
     )
+
+
+def _span_ms(row: dict[str, Any]) -> tuple[int, int]:
+    """`startDate` is only the time of listing, so a market without `eventStartTime` has no open to be measured against."""
+    if row.get("eventStartTime") is None:
+        raise WireError("it names no eventStartTime: it is no window that opens and closes.", remedy="Choose another series or slug.")
+    open_ms, close_ms = _ms(row["eventStartTime"]), _ms(row["endDate"])
+    if open_ms >= close_ms:
+        raise WireError(f"it closes at {row['endDate']}, which is not after its open at {row['eventStartTime']}.", remedy=CHANGELOG)
+    return open_ms, close_ms
+
+
+def _tick_bp(text: str) -> PriceBp:
+    """Every price and its complement are whole ticks."""
+    tick_bp = price_bp_from_wire(text)
+    if not 0 < tick_bp < BP_PER_DOLLAR or BP_PER_DOLLAR % tick_bp:
+        raise WireError(f"a tick of {text} does not divide a dollar.", remedy=CHANGELOG)
+    return tick_bp
+
+
+def _min_size_micro(text: str) -> SizeMicro:
+    size_micro = size_micro_from_wire(text)
+    if size_micro == 0:
+        raise WireError(f"a least size of {text} is none.", remedy=CHANGELOG)
+    return size_micro
 
 
 def _tokens_by_label(row: dict[str, Any]) -> tuple[str, str]:
@@ -175,11 +217,18 @@ def padded_condition_id(text: str) -> str:
     return "0x" + digits.ljust(_HEX_OF_CONDITION, "0")
 
 
-def _ends_ms(event: Any) -> int:
+def _markets_of(events: Any) -> list[dict[str, Any]]:
     try:
-        return max(_ms(row["endDate"]) for row in event["markets"])
+        return [row for event in events for row in event["markets"]]
     except UNREADABLE as why:
-        raise unreadable("Gamma's event", orjson.dumps(event), why) from None
+        raise unreadable("Gamma's listing", orjson.dumps(events), why) from None
+
+
+def _ends_ms(row: dict[str, Any]) -> int:
+    try:
+        return _ms(row["endDate"])
+    except UNREADABLE as why:
+        raise unreadable("Gamma's market", orjson.dumps(row), why) from None
 
 
 def _iso(wall_ms: int) -> str:

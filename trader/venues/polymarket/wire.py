@@ -11,7 +11,7 @@ from trader.model.units import BP_PER_DOLLAR, PriceBp, SizeMicro, price_bp_from_
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)     # what walking through foreign JSON may raise
 CHANGELOG = "Compare it with docs/venues/polymarket.md and the venue's changelog."
-_DECIMALS = 6                    # of a size
+_TO_MICRO = tuple(10**(6 - decimals) for decimals in range(7))     # what a size of so many decimals is multiplied by
 _MOST_DIGITS = 24                # of a size, its six decimals included: far more shares than there are dollars
 _FIRST_MS = 100_000_000_000      # as seconds the year 5138, as milliseconds 1973: nothing real lies between
 
@@ -55,9 +55,9 @@ def size_from_wire(text: str) -> SizeMicro:
     if len(text) > _MOST_DIGITS:
         raise ValueError(f"a size of {len(text)} digits")
     whole, _, fraction = text.partition(".")
-    digits = whole + fraction.ljust(_DECIMALS, "0")
-    if whole and len(fraction) <= _DECIMALS and digits.isascii() and digits.isdigit():
-        return SizeMicro(int(digits))
+    digits = whole + fraction
+    if len(fraction) < len(_TO_MICRO) and digits.isdigit() and digits.isascii():
+        return SizeMicro(int(digits) * _TO_MICRO[len(fraction)])
     return size_micro_from_wire(text) if text else SizeMicro(0)
 
 
