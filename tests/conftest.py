@@ -1,6 +1,9 @@
-"""For every test: what desks keep between runs goes to a folder of this test run, never to the user's own."""
+"""For every test: what desks keep between runs goes to a folder of this test run, never to the user's own; a command that a test runs in
+this process leaves the log's level as it was."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,3 +11,10 @@ import pytest
 @pytest.fixture(scope="session", autouse=True)
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    level = logging.getLogger("trader").level
+    yield
+    logging.getLogger("trader").setLevel(level)

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from trader import Trader, TraderError
 from trader.config import load_config
 from trader.desk import HandOffs
-from trader.errors import ConfigError, PortInUse, VenueUnreachable
+from trader.errors import ConfigError, ControlError, PortInUse, VenueUnreachable
 from trader.model.action import Flight
 from trader.model.intent import Inventory, Mode
+from trader.model.setting import Secret
 from trader.runtime.clock import SystemClock
 
 KEY = "0x" + "ab" * 32
@@ -78,6 +80,25 @@ def test_stop_before_the_start_does_nothing(settings):
 def test_an_order_to_a_trader_that_does_not_run_is_refused_and_not_swallowed(settings, order):
     with pytest.raises(TraderError, match=r"does not run\. Call it between start\(\) and stop\(\)"):
         order(Trader(settings()))
+
+
+def test_a_reload_changes_the_strategy_and_refuses_everything_else(settings):
+    with Trader(settings()) as trader:
+        trader.reload(settings("strategy.base_size=50"))
+        with pytest.raises(ConfigError, match=r"only strategy: can change while the trader runs; these differ too: executor\."):
+            trader.reload(settings("executor.gross_cap=2000"))
+        with pytest.raises(ConfigError, match=r"strategy\.strategy_hz cannot change"):
+            trader.reload(settings("strategy.strategy_hz=7"))
+        with pytest.raises(ControlError, match="from a program, not from a file"):
+            trader.reread()
+        end_s = time.monotonic() + 5
+        while trader.stats()["strategy_reloads"] < 1:
+            assert time.monotonic() < end_s
+
+
+def test_the_secrets_of_a_run_are_named_for_whoever_writes_its_log(settings):
+    with Trader(settings()) as trader:
+        assert len(trader.secrets()) == 4 and all(isinstance(secret, Secret) and secret for secret in trader.secrets())
 
 
 def test_an_exchange_that_cannot_listen(settings):

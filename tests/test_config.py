@@ -79,7 +79,8 @@ def test_a_variable_that_is_set_but_empty_counts_as_not_set(load: Load) -> None:
 
 
 @pytest.mark.parametrize(("name", "path", "value"), [
-    ("PM_MARKET_SLUG", "market.slug", "some-event"), ("PM_FUNDER", "polymarket.funder", ADDRESS),
+    ("PM_MARKET_SLUG", "market.slug", "some-event"), ("PM_CONDITION_ID", "market.condition_id", "0x" + "ab" * 32),
+    ("PM_FUNDER", "polymarket.funder", ADDRESS),
     ("PM_PRIVATE_KEY", "polymarket.private_key", KEY), ("PM_SIGNATURE_TYPE", "polymarket.signature_type", "0"),
     ("BINANCE_SNAPSHOT_URL", "binance.snapshot_url", "http://127.0.0.1:1"), ("STRATEGY_HZ", "strategy.strategy_hz", "33"),
     ("GROSS_CAP", "executor.gross_cap", "2000"), ("MAX_POSITION", "executor.max_position", "400"),
@@ -188,6 +189,8 @@ CLASHES = [
     ("strategy: {volatility_floor_bp: 2}", "strategy.volatility_floor_bp (line 1): was 2, must be at most strategy.volatility_prior"),
     ("feeds: {reconnect_min_s: 9, reconnect_max_s: 8}", "feeds.reconnect_min_s (line 1): was 9, must be at most feeds.reconnect_max"),
     ("exchange: {port: 9000, ws_port: 9000}", "exchange.ws_port (line 1): was 9000, must differ from exchange.port"),
+    ("ops: {log_levels: {feed: DEBUG}}", "ops.log_levels (line 1): feed: unknown component; did you mean 'feeds'?"),
+    ("ops: {alert_command: 'mail -s \"x'}", "ops.alert_command (line 1): cannot be split into words"),
     ("ops: {status_bind: 0.0.0.0}", "ops.status_bind (line 1): 0.0.0.0 lets other machines read"),
     ("ops: {status_bind: localhost}", "ops.status_bind (line 1): was 'localhost', must be an IP address"),
     ("ops: {status_token: short}", "ops.status_token (line 1): must be 16 to 512 of"),
@@ -235,6 +238,20 @@ def test_the_debounce_time_has_two_names(load: Load, text: str) -> None:
 def test_both_names_of_one_key_are_a_contradiction(load: Load, first: str, second: str) -> None:
     said = f"strategy.{second} (line 3): is another name of a key that was given on line 2. Remove one."
     assert problems(load, f"strategy:\n  {first}: 50\n  {second}: 50\n") == [said]
+
+
+@pytest.mark.parametrize(("market", "said"), [
+    ("{slug: a-b, condition_id: 0x" + "ab" * 32 + "}", "market.condition_id (line 1): there is market.slug too; it is unclear which one"),
+    ("{condition_id: 0x12}", "market.condition_id (line 1): was '0x12', must be 0x and 64 hex digits"),
+    ("{slug: https://polymarket.com/event/a-b}", "market.slug (line 1): was 'https://polymarket.com/event/a-b', must be the last part of"),
+])
+def test_a_market_has_one_name_and_it_looks_like_one(load: Load, market: str, said: str) -> None:
+    [problem] = problems(load, f"market: {market}")
+    assert problem.startswith(said)
+
+
+def test_a_condition_id_may_be_written_as_gamma_writes_it(load: Load) -> None:
+    assert load("market: {condition_id: '0x" + "ab" * 31 + "'}").market.wanted == "condition 0x" + "ab" * 31
 
 
 def test_parameters_of_a_strategy_stand_below_params(load: Load) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 from trader import desk as desks
 from trader.errors import AuthError, ConfigError, ControlError, OrdersMayBeOpen, RoleFailed, TraderError
 from trader.exchange.keeper import ExchangeKeeper
-from trader.executor.role import ExecutorReport
 from trader.journal.folder import JournalFolder
 from trader.journal.past import claim_past
 from trader.journal.role import JournalRole
@@ -28,16 +26,16 @@ from trader.ops.alerts import LAST_WORDS_S, AlertRole, Incident, targets_of
 from trader.ops.answers import answers_of
 from trader.ops.archive import require_folder
 from trader.ops.control import ControlRole, control_dir
-from trader.ops.health import examine
+from trader.ops.health import examine, keep_their_word
 from trader.ops.key_lock import KeyLock
 from trader.ops.recorder import RecordRole
 from trader.ops.stats import DeskStats
+from trader.ops.status_pages import Shown
 from trader.ops.status_server import StatusRole
 from trader.ops.threads import dump_threads
 from trader.runtime.clock import Clock, SystemClock
-from trader.runtime.latency import LatencyWindow
 from trader.runtime.supervisor import Supervisor, Watch
-from trader.settings import Settings
+from trader.settings import Settings, require_same_but_strategy
 from trader.venues.polymarket.account import open_account
 
 log = logging.getLogger(__name__)
@@ -78,9 +76,9 @@ class Trader:
         self._desk: desks.Desk | None = None
         self._supervisor = Supervisor(self._clock, settings.runtime.watchdog_ms, self._on_failure)
         self._bystanders = Supervisor(self._clock, settings.runtime.watchdog_ms, _forgo)     # trading does not end with them
-        self._alerts = AlertRole(targets_of(settings.ops), settings.ops.alert_repeat_s, self._reported, self._clock)
         self._secrets: tuple[Secret, ...] = ()
         self._stats = DeskStats(self._clock)
+        self._alerts = AlertRole(targets_of(settings.ops), settings.ops.alert_repeat_s, self._stats.report, self._clock)
         self._exchange_died = False
         self._started = self._running = False
 
@@ -156,14 +154,9 @@ class Trader:
         """New parameters of the strategy, within a tick. Raises ConfigError and changes nothing when they are wrong, or when
         `settings` differ from the trader's own anywhere else."""
         strategy = self._desk_that_runs("reload").strategy
-        fixed = [one.name for one in fields(settings) if one.name != "strategy"
-                 and getattr(settings, one.name) != getattr(self._settings, one.name)]
-        if fixed:
-            raise ConfigError(f"only strategy: can change while the trader runs; these differ too: {', '.join(fixed)}.",
-                              remedy="Undo that, or restart to apply it.")
+        require_same_but_strategy(self._settings, settings)
         if self._strategy is not None:
-            raise ConfigError("this trader runs a strategy that a program gave it; there is nothing to reload.",
-                              remedy="Change it there.")
+            raise ConfigError("this trader runs a strategy that a program gave it.", remedy="Change it there.")
         strategy.reload(settings.strategy)
 
     def reread(self) -> None:
@@ -188,20 +181,14 @@ class Trader:
     def healthy(self) -> bool:
         """It runs, no role failed or overstays, the embedded exchange lives. Whether it quotes now is in `stats()["guards"]`."""
         self._exchange_is_gone()
-        watchdog_ms = self._settings.runtime.watchdog_ms
-        return self._running and self._failure is None and all(
-            role.alive and role.doing_ms <= role.limit_ms + watchdog_ms for role in self._supervisor.report())
+        return self._running and self._failure is None and keep_their_word(self._supervisor.report(), self._settings.runtime.watchdog_ms)
 
     def health(self) -> dict[str, Any]:
         """One boolean and a reason a component, and the whole (docs/status-server.md)."""
-        self._exchange_is_gone()
-        trouble = self._failure.problem if self._failure else "" if self._running else "it does not run"
+        exchange = {} if self._exchange is None else {"exchange": "has ended" if self._exchange_is_gone() else ""}
+        run = self._failure.problem if self._failure else "" if self._running else "it does not run"
         roles = [*self._supervisor.report(), *self._bystanders.report()]
-        return examine(self._settings, self._desk, roles, self._clock.monotonic_ns(), trouble)
-
-    def latencies(self) -> Mapping[str, LatencyWindow]:
-        """Every leg of the path from a frame to an acknowledged order."""
-        return self._stats.latencies()
+        return examine(self._settings, self._desk, roles, self._clock.monotonic_ns(), {**exchange, "run": run})
 
     def is_flat(self) -> bool:
         """Nothing of ours is open and nothing may be placed now: a pause of the whole process would cost nothing."""
@@ -223,9 +210,6 @@ class Trader:
     def secrets(self) -> tuple[Secret, ...]:
         """What no log may show, beside the secrets of the settings: of mode embedded's wallet, and what the venue gave at start."""
         return self._secrets
-
-    def _reported(self) -> ExecutorReport | None:
-        return None if self._desk is None else self._desk.hands.report.read()
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -261,7 +245,8 @@ class Trader:
         if self._alerts.wanted:
             self._bystanders.start(self._alerts)
         if self._settings.ops.status_port >= 0:
-            self._bystanders.start(StatusRole(self._settings.ops, self, self._clock, self._stats.serves_at))
+            shown = Shown(self.stats, self.health, self._stats.latencies, self.threads_text)
+            self._bystanders.start(StatusRole(self._settings.ops, shown, self._clock, self._stats.serves_at))
         self._until(lambda: self._ended.is_set() or all(role.cycles for role in self._supervisor.report()), FIRST_CYCLES_S)
         if self._failure is not None:
             raise self._failure

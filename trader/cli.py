@@ -105,7 +105,7 @@ def _code_of(argv: list[str], build: Build) -> int:
 
 
 def _find_modules_beside(conf: str) -> None:
-    """A strategy of the user's own is a file beside conf.yaml or in the current folder. Behind all that is installed: it replaces nothing."""
+    """A strategy of one's own is a file beside conf.yaml or in the current folder; it replaces nothing that is installed."""
     with contextlib.suppress(OSError):           # the current folder was deleted
         sys.path += [folder for folder in dict.fromkeys(map(os.path.abspath, (os.path.dirname(conf), ""))) if folder not in sys.path]
 

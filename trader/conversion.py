@@ -12,6 +12,8 @@ from trader.settings import Declaration
 _INTEGER = re.compile(r"[-+]?\d{1,18}(_\d{3})*")
 _NUMBER = re.compile(r"[-+]?(\d{1,18}(_\d{3})*(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?")
 
+SWITCH = {"true": True, "false": False}
+
 
 class Rejected(Exception):
     """This text cannot be the value. The message names no secret."""
@@ -26,6 +28,8 @@ def value_from_text(declared: Declaration, text: str) -> Any:
 
 def range_text(kind: type, limits: Limits) -> str:
     """What the value may be, for messages and documents: "1-100 1/s", "one of embedded, live"."""
+    if kind is bool:
+        return "true or false"
     if limits.choices:
         return f"one of {', '.join(limits.choices)}"
     unit = f" {limits.unit}" if limits.unit else ""
@@ -75,8 +79,14 @@ def _url(text: str, scheme: str) -> str:
     return text.rstrip("/")        # paths are appended with their own slash
 
 
+def _switch(limits: Limits, text: str) -> bool:
+    if text not in SWITCH:
+        raise Rejected(f"was {text[:40]!r}, must be true or false.")
+    return SWITCH[text]
+
+
 def _secret(limits: Limits, text: str) -> Secret:
     return Secret(text)
 
 
-_CONVERSIONS: dict[type, Callable[[Limits, str], Any]] = {int: _integer, float: _number, str: _text, Secret: _secret}
+_CONVERSIONS: dict[type, Callable[[Limits, str], Any]] = {bool: _switch, int: _integer, float: _number, str: _text, Secret: _secret}

@@ -96,6 +96,8 @@ def _key(declared: Declaration) -> str:
 
 
 def _default(declared: Declaration) -> str:
+    if isinstance(declared.default, bool):
+        return str(declared.default).lower()
     if isinstance(declared.default, float):
         return number_text(round(declared.default, 6))
     return "" if isinstance(declared.default, Secret) else str(declared.default)

@@ -7,6 +7,7 @@ The sections stand in the order of the data flow. Each folder declares its own (
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from ipaddress import ip_address
@@ -52,7 +53,7 @@ class Declaration(NamedTuple):
     """One key of conf.yaml. `path` is "section.key", or "key" at the top level."""
 
     path: str
-    kind: type              # int, float, str or Secret
+    kind: type              # bool, int, float, str or Secret
     default: Any
     limits: Limits
 
@@ -81,6 +82,14 @@ def _declared_in(settings_class: type, prefix: str) -> Iterator[Declaration]:
             yield from _declared_in(kinds[one.name], f"{one.name}.")
         else:
             yield Declaration(prefix + one.name, kinds[one.name], one.default, limits_of(one))
+
+
+def require_same_but_strategy(mine: Settings, wanted: Settings) -> None:
+    """Of a desk that runs only the strategy's section can change. Raises ConfigError."""
+    differ = [one.name for one in fields(mine) if one.name != "strategy" and getattr(mine, one.name) != getattr(wanted, one.name)]
+    if differ:
+        raise ConfigError(f"only strategy: can change while the trader runs; these differ too: {', '.join(differ)}.",
+                          remedy="Undo that, or restart to apply it.")
 
 
 # --- what cannot go together ------------------------------------------------------------------------------------------
@@ -189,6 +198,14 @@ def _log_levels_are_known(s: Settings) -> Contradiction | None:
     return None
 
 
+def _alert_command_is_words(s: Settings) -> Contradiction | None:
+    try:
+        shlex.split(s.ops.alert_command)
+    except ValueError as why:
+        return Contradiction(("ops.alert_command",), f"cannot be split into words ({why}). Close the quotation.")
+    return None
+
+
 def _target_within_most(s: Settings) -> Contradiction | None:
     return _in_order("fleet.target_assets", s.fleet.target_assets, "fleet.max_assets", s.fleet.max_assets)
 
@@ -280,6 +297,7 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _two_ports,
     _cores_are_a_list,
     _log_levels_are_known,
+    _alert_command_is_words,
     _status_beyond_loopback_needs_a_token,
     _status_token_is_long,
     _strategy_is_known,

@@ -87,7 +87,7 @@ def test_a_market_that_is_long_over_is_forgotten_by_the_engine_and_not_yet_by_ga
         assert len(engine.markets) < 5 + 5 * 125 and engine.conserved()
     with pytest.raises(Refusal):
         world.venue.spec_of_token(first.spec.token_ids[0])
-    assert world.venue.market_terms(first.spec.condition_id) is None
+    assert world.venue.market_state(first.spec.condition_id) is None
     assert len(world.events(closed="true")) > 100
 
 

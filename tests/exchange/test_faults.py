@@ -119,7 +119,7 @@ def test_the_next_trade_of_a_client_goes_wrong_and_only_that(board, clock, spec,
         venue.run_deadlines()
     assert first == statuses and venue.trades()[1].status is TradeStatus.CONFIRMED
     pairs = 1 if kind == "failed" else 2
-    assert venue.tokens_micro("ann", spec, Outcome.YES) == 10 * MICRO * pairs
-    assert venue.cash_micro("ann") == (100 - 5 * pairs) * MICRO
+    assert venue.balance_micro("ann", (spec.condition_id, Outcome.YES)) == 10 * MICRO * pairs
+    assert venue.balance_micro("ann", None) == (100 - 5 * pairs) * MICRO
     with venue.engine() as (engine, _):
         assert engine.conserved()

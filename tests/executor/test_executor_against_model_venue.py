@@ -16,7 +16,7 @@ from trader.executor.guards import Limits
 from trader.executor.settings import ExecutorSettings
 from trader.executor.state import Session, State
 from trader.model.action import CancelOrders, Flight, PlaceOrders, ReadBalances, ReadFills, ReadOpenOrders, ReadOrder
-from trader.model.book import FeedHealth
+from trader.model.book import BookTop, FeedHealth, Level, MarketBook
 from trader.model.cycle import Now, RaiseEpoch, View
 from trader.model.event import (
     Answer,
@@ -36,10 +36,11 @@ from trader.model.event import (
     UserFeedDown,
     UserFeedUp,
 )
+from trader.model.heartbeat import BeatHealth
 from trader.model.intent import Mode, Quote, QuoteIntent, StrategyPulse
 from trader.model.market import Market
 from trader.model.order import OrderSpec, Side
-from trader.model.units import MICRO, PriceBp, SizeMicro
+from trader.model.units import MICRO, PriceBp, SizeMicro, notional_micro
 from trader.testing.model_venue import ModelVenue
 
 FIRST = Market("first", "0x" + "ab" * 32, "1", "2", PriceBp(100), SizeMicro(5 * MICRO), 0, 10**13, "v1", False)
@@ -50,7 +51,7 @@ CAPS = ExecutorSettings(gross_cap=300, max_position=120, cooldown_ms=100, cautio
 MOODS = [None, None, (Outcome.RATE_LIMITED, 400), (Outcome.WOULD_CROSS, 0), (Outcome.VENUE_MODE, 1500), (Outcome.MARKET_CLOSED, 0),
          (Outcome.INVALID, 0)]
 TROUBLES = [None, None, None, None, None, None, Command.CANCEL_ALL, Command.PAUSE, Command.RESUME, Command.RESUME, "window", "window",
-            "stop", "mood", "mood", "book", "book", "user stream"]
+            "stop", "mood", "mood", "book", "book", "user stream", "heartbeat", "flatten"]
 STRAY_NS = 5_000_000_000     # a request whose sender gave up arrives within this time or never: less than absence is asked for
 
 
@@ -81,6 +82,14 @@ def lost(request):
             return CancelMarketResult(request, Outcome.UNKNOWN, (), Timing())
 
 
+def bid_for(market):
+    """A book in which others bid: what an emergency close looks for."""
+    def top(token, bid, ask):
+        return BookTop(token, (Level(PriceBp(bid), SizeMicro(MICRO)),), (Level(PriceBp(ask), SizeMicro(MICRO)),), PriceBp(100))
+
+    return MarketBook(market.condition_id, top(market.yes_token, 5000, 5200), top(market.no_token, 4800, 5000), 1, 1, 0, 0)
+
+
 def shed(request):
     return PlaceResult(request, tuple(Answer(i, Outcome.SHED) for i, _ in request.orders), Timing())
 
@@ -88,20 +97,28 @@ def shed(request):
 class ExecutorMachine(RuleBasedStateMachine):
     @initialize(earlier_run=st.sampled_from([False] * 5 + [True]), may_stop=st.booleans())
     def begin(self, earlier_run, may_stop):
-        self.now_ns, self.fresh, self.generation, self.seq = 1_000_000_000, True, 1, 0
-        self.venue, self.may_stop, self.epoch = ModelVenue(100 * MICRO), may_stop, 0
-        self.state = State(CAPS, Rules(), first_salt=0)
-        self.outbox, self.signed, self.wire, self.answers, self.stream = [], [], [], [], []
+        self.now_ns, self.fresh, self.seq, self.first_salt = 1_000_000_000, True, 0, 0
+        self.venue, self.may_stop, self.wire = ModelVenue(100 * MICRO), may_stop, []
+        self.start_run()
         if earlier_run:
             for number, market in enumerate((FIRST, SECOND)):
                 self.venue.rest(f"earlier{number}", OrderSpec(market.condition_id, market.yes_token, Side.BUY, PriceBp(3000),
                                                               SizeMicro(20 * MICRO), 0, 0, "v1", False))
-        self.step(UserFeedUp(1))
         self.step(MarketChange(FIRST))
         self.deliver_all()
         two_sided = ((Side.BUY, 4000), (Side.SELL, 6000))
         self.intend(Mode.NORMAL, tuple(Quote(side, PriceBp(price_bp), SizeMicro(50 * MICRO)) for side, price_bp in two_sided), FIRST)
         self.for_a_while_all_goes_well(20)
+
+    def start_run(self):
+        """A new process: nothing of the last one is left but what is on the wire."""
+        self.generation, self.epoch, self.lapses = 1, 0, 0
+        self.outbox, self.signed, self.answers, self.stream = [], [], [], []
+        self.state = self.new_state()
+        self.step(UserFeedUp(1))
+
+    def new_state(self):
+        return State(CAPS, Rules(), self.first_salt)
 
     # --- plumbing: outbox → gateway → wire → venue → answers and stream → executor, each in any order ------------------
 
@@ -112,18 +129,22 @@ class ExecutorMachine(RuleBasedStateMachine):
         health = FeedHealth(self.fresh, self.now_ns, self.now_ns, self.now_ns, None, 1, False)
         alive = health._replace(connected=True)
         flights = tuple(Flight(True, sent_ns) for _, sent_ns, given_up in self.wire if not given_up)
-        return View(None, health, alive, alive, StrategyPulse(self.now_ns, 0, 0, None), flights, False, None, "")
+        book = bid_for(self.state.market) if self.state.flatten and self.state.flatten.left is None and self.state.market else None
+        beat = BeatHealth(self.now_ns, self.lapses, "")
+        return View(book, health, alive, alive, StrategyPulse(self.now_ns, 0, 0, None), flights, False, beat, "")
 
     def step(self, event):
         core.step(self.state, event, self.now())
-        self.settle()
+        self.settle(event)
 
     def intend(self, mode, quotes, market):
         self.seq += 1
         self.step(QuoteIntent(self.seq, market.condition_id, mode, quotes, None, "", self.now_ns, self.now_ns))
 
-    def settle(self):
-        core.settle(self.state, self.view(), self.now(), LIMITS)
+    def settle(self, *letters):
+        view = self.view()
+        core.settle(self.state, view, self.now(), LIMITS)
+        self.keep(letters, view)
         for action in self.state.actions:
             if isinstance(action, RaiseEpoch):
                 self.epoch = action.epoch
@@ -133,6 +154,9 @@ class ExecutorMachine(RuleBasedStateMachine):
                 self.outbox.append(action)
         self.state.actions.clear()
         self.state.notes.clear()
+
+    def keep(self, letters, view):
+        """Where the journal takes a cycle."""
 
     def advance(self, ms):
         """Time passes; a stray request that is due arrives first."""
@@ -162,7 +186,8 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.wire.remove(entry)
         request, _, given_up = entry
         assert self.state.session is not Session.STOPPED
-        assert {spec.condition_id for _, spec in request.orders} == {self.state.market.condition_id}
+        of_this_run = {spec.condition_id for _, spec in request.orders if spec.salt > self.first_salt}
+        assert not of_this_run or of_this_run == {self.state.market.condition_id}
         answer = self.ask(request)
         if not given_up:
             self.answers.append(lost(request) if fate == "lost after" else answer)
@@ -211,13 +236,13 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     # --- what may happen ---------------------------------------------------------------------------------------------
 
-    @rule(bid=st.integers(1, 98), spread=st.integers(1, 20), size=st.integers(1, 150),
+    @rule(bid=st.integers(1, 98), spread=st.integers(1, 20), size=st.integers(1, 150), levels=st.sampled_from([1, 1, 1, 2, 3]),
           mode=st.sampled_from([Mode.NORMAL] * 6 + [Mode.REDUCE_ONLY, Mode.STOP]), stray=st.integers(0, 9),
           calm=st.sampled_from([0, 0, 30]))
-    def quote(self, bid, spread, size, mode, stray, calm):
+    def quote(self, bid, spread, size, levels, mode, stray, calm):
         market = SECOND if stray == 9 else self.state.market or FIRST
-        ask = min(99, bid + spread)
-        quotes = tuple(Quote(side, PriceBp(cents * 100), SizeMicro(size * MICRO)) for side, cents in ((Side.BUY, bid), (Side.SELL, ask)))
+        prices = [(Side.BUY, bid - level) for level in range(levels)] + [(Side.SELL, bid + spread + level) for level in range(levels)]
+        quotes = tuple(Quote(side, PriceBp(cents * 100), SizeMicro(size * MICRO)) for side, cents in prices if 1 <= cents <= 99)
         self.intend(mode, () if mode is Mode.STOP else quotes, market)
         self.for_a_while_all_goes_well(calm)
 
@@ -297,12 +322,20 @@ class ExecutorMachine(RuleBasedStateMachine):
             case "stop" if self.may_stop:
                 self.step(Control(Command.STOP, "test"))
             case "mood":
-                self.venue.mood = data.draw(st.sampled_from(MOODS))
+                self.venue.mood, self.venue.mood_every = data.draw(st.sampled_from(MOODS)), data.draw(st.sampled_from([1, 1, 2, 3]))
             case "book":
                 self.fresh = not self.fresh
                 self.settle()
             case "user stream":
                 self.lose_user_stream()
+            case "heartbeat":
+                self.venue.expire_heartbeat()
+                self.hear()
+                self.lapses += 1
+                self.settle()
+            case "flatten":
+                self.venue.demand_micro = data.draw(st.sampled_from([0, 7, 1000])) * MICRO
+                self.step(Control(Command.FLATTEN, "test"))
 
     def lose_user_stream(self):
         self.step(UserFeedDown(self.generation, "reset"))
@@ -404,8 +437,17 @@ class ExecutorMachine(RuleBasedStateMachine):
         assert book.cash_micro == venue.cash_micro
         for token in TOKENS if not foreign else self.state.market.tokens:
             assert book.settled(token) == book.effective(token) == venue.settled.get(token, 0)
+        if not foreign:
+            assert {token: book.flow(token) for token in TOKENS} == {token: self.flow(token) for token in TOKENS}
+
+    def flow(self, token):
+        """What all trades of a token brought and cost, by the venue: the base of gain and loss."""
+        trades = [t for t in self.venue.trades.values() if t.token_id == token and t.status is not TradeStatus.FAILED]
+        return sum(-notional_micro(t.price_bp, t.size_micro) if self.venue.orders[t.order_id].spec.side is Side.BUY
+                   else t.price_bp * t.size_micro // 10_000 for t in trades)
 
 
+EFFORT = settings(max_examples=int(os.environ.get("EXECUTOR_RUNS", "150")), stateful_step_count=40, deadline=None,
+                  suppress_health_check=list(HealthCheck), print_blob=True)
 TestExecutorMachine = ExecutorMachine.TestCase
-TestExecutorMachine.settings = settings(max_examples=int(os.environ.get("EXECUTOR_RUNS", "150")), stateful_step_count=40, deadline=None,
-                                        suppress_health_check=list(HealthCheck), print_blob=True)
+TestExecutorMachine.settings = EFFORT

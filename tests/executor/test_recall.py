@@ -3,7 +3,7 @@
 import pytest
 
 from trader.executor.recall import take_over
-from trader.model.action import CancelOrders, ReadFills, ReadOrder
+from trader.model.action import CancelMarket, CancelOrders, ReadFills, ReadOrder
 from trader.model.cycle import Latch
 from trader.model.event import (
     Command,
@@ -68,6 +68,23 @@ def test_an_order_that_may_be_open_is_asked_by_id_and_its_fills_are_ours(restart
     assert [r.order_id for r in desk.wait(250).asked(ReadOrder)] == ["old"]
     desk.tell(leg(new_desk.market))
     assert desk.state.ledger.effective(new_desk.market.yes_token) == 100 * MICRO and desk.state.counts["foreign_fills"] == 0
+
+
+def test_what_a_killed_run_left_open_is_cancelled_at_once_and_waits_for_no_window(restart, new_desk):
+    desk = restart(orders=[left_open(new_desk.market)])
+    assert [r.condition_id for r in desk.asked(CancelMarket)] == [new_desk.market.condition_id]
+    assert [r.order_ids for r in desk.asked(CancelOrders)] == [("old",)]
+
+
+def test_a_window_that_was_followed_and_is_open_is_cancelled_too_because_the_journal_may_not_know_everything(restart, new_desk):
+    assert [r.condition_id for r in restart().asked(CancelMarket)] == [new_desk.market.condition_id]
+
+
+def test_a_window_that_has_closed_with_nothing_open_is_left_alone(restart, new_desk):
+    closed = new_desk.market._replace(close_ms=10)
+    desk = new_desk()
+    take_over(desk.state, Recalled((), (), (RecalledWindow(closed, 1, 4500, None),), (), 0, 1), desk.now())
+    assert desk.settle().asked(CancelMarket) == [] and desk.state.sweep is None
 
 
 def test_an_order_that_lives_is_cancelled(restart, new_desk):

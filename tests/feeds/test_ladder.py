@@ -51,3 +51,12 @@ def test_a_change_behind_the_shown_levels_keeps_the_very_same_tuple() -> None:
     shown = side.top()
     side.set(PriceBp(11), SizeMicro(7))
     assert side.top() is shown
+
+
+def test_every_level_is_listed_best_first_on_both_sides() -> None:
+    bids, asks = LadderSide(is_bid=True), LadderSide(is_bid=False)
+    for side in (bids, asks):
+        for price_bp in (3000, 1000, 2000):
+            side.set(PriceBp(price_bp), SizeMicro(price_bp))
+    assert [level.price_bp for level in bids.levels()] == [3000, 2000, 1000]
+    assert [level.price_bp for level in asks.levels()] == [1000, 2000, 3000]

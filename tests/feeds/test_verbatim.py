@@ -104,3 +104,11 @@ def test_a_trade_of_the_other_outcome_makes_the_last_trade_unsure() -> None:
     assert sampled(book)[-3:] == ("0.5", False, "0.6")
     book.load(dump(), TICK, 0)
     assert sampled(book)[-3:] == ("0.5", True, None)
+
+
+def test_where_nobody_asks_for_samples_no_text_is_kept() -> None:
+    book = Verbatim("11", TICK, is_kept=False)
+    book.load(dump(), TICK, 0)
+    book.change(change(3900, "0.39", "1"), 0)
+    book.is_asked = True
+    assert book.sample(10**9) is None

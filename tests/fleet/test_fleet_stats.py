@@ -73,6 +73,6 @@ def test_connections_and_workers_are_labelled():
     assert found["trader_fleet_routing_latency_seconds", "0.99"] == 0.00025
 
 
-def test_a_fleet_is_started_once(fleet, tmp_path):
-    fleet.stop()                 # of one that does not run: nothing happens
+def test_stopping_a_fleet_that_does_not_run_does_nothing(fleet):
+    fleet.stop()
     assert fleet.failure is None and fleet.book("unknown") is None

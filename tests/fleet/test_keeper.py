@@ -147,7 +147,7 @@ def test_a_connection_without_markets_is_closed(make_stage):
 
 
 def test_recycling_that_is_switched_off_happens_only_when_asked_for(make_stage):
-    stage = make_stage(enable_recycling="false", recycle_age_h=0.001)
+    stage = make_stage(enable_recycling=False, recycle_age_h=0.001)
     settled(stage, 1)
     stage.pass_time(120_000)
     assert not stage.recycler.active

@@ -104,7 +104,7 @@ def test_an_event_that_does_not_fit_is_left_alone():
 
 
 def test_without_lifecycle_there_is_one_listing():
-    bench = Bench(FakeCatalogue([market("a")]), enable_lifecycle="false")
+    bench = Bench(FakeCatalogue([market("a")]), enable_lifecycle=False)
     bench.role.do_work()
     bench.clock.advance(ms=10**9)
     bench.role.born("born")

@@ -16,6 +16,7 @@ from trader.markets.settings import MarketSettings
 from trader.model.event import MarketChange, MarketResolved
 from trader.model.market import LiveMarket, Market
 from trader.testing.manual_clock import ManualClock
+from trader.venues.contract import Listing
 
 START_MS = 1_795_000_000_000
 HOUR_MS = 3_600_000
@@ -27,23 +28,34 @@ def window(number: int) -> Market:
     return Market(f"hour-{number}", f"0x{number}", "1", "2", 100, 5_000_000, open_ms, open_ms + HOUR_MS, "v2", False)
 
 
-class Listing:
+class Catalogue:
     """Lists what has not closed of `markets`, once the clock has passed `listed_from_ms` of each; raises `error` if it is set."""
 
     def __init__(self, markets, clock) -> None:
         self.markets, self._clock = list(markets), clock
         self.listed_from_ms, self.error, self.asked, self.closed = {}, None, 0, False
         self.winners, self.asked_winner = {}, []
+        self.shut, self.closed_slugs = set(), set()
 
     def windows(self, series_id, now_ms):
         self.asked += 1
         if self.error:
             raise self.error
-        return [m for m in self.markets if m.close_ms > now_ms and self.listed_from_ms.get(m.slug, 0) <= now_ms]
+        return self._listing(m for m in self.markets if m.close_ms > now_ms and self.listed_from_ms.get(m.slug, 0) <= now_ms)
 
     def by_slug(self, slug, now_ms):
         self.asked += 1
-        return next((m for m in self.markets if m.slug == slug), None)
+        return self._listing(m for m in self.markets if m.slug == slug)
+
+    def by_condition_id(self, condition_id):
+        self.asked += 1
+        return self._listing(m for m in self.markets if m.condition_id == condition_id)
+
+    def _listing(self, markets):
+        found = list(markets)
+        is_open = [m for m in found if m.slug not in self.shut | self.closed_slugs]
+        return Listing(tuple(is_open), frozenset(m.condition_id for m in found) - {m.condition_id for m in is_open},
+                       bool(found) and all(m.slug in self.closed_slugs for m in found))
 
     def winner(self, market):
         self.asked_winner.append(market.slug)
@@ -56,7 +68,7 @@ class Listing:
 class Desk:
     def __init__(self, markets, **settings) -> None:
         self.clock = ManualClock(wall_start_ms=START_MS)
-        self.listing, self.live, self.inbox = Listing(markets, self.clock), SnapshotCache("live"), ExecutorInbox()
+        self.listing, self.live, self.inbox = Catalogue(markets, self.clock), SnapshotCache("live"), ExecutorInbox()
         self.resolved = []
         self.feeds, self.finished, parked = (FeedOrders(), FeedOrders()), [], threading.Event()
         parked.set()
@@ -112,20 +124,20 @@ def test_the_first_cycle_asks_and_tells_everybody(desk_of):
     assert desk.changes() == ["hour-0"]
 
 
-def test_the_switch_happens_in_the_millisecond_of_the_close_without_asking(desk_of):
+def test_the_switch_happens_in_the_millisecond_of_the_close_and_nothing_is_asked_just_before(desk_of):
     desk = desk_of(window(n) for n in range(3))
     desk.step()
-    desk.run(START_MS + HOUR_MS - 1, step_ms=1999)
+    desk.run(START_MS + HOUR_MS - 11_000, step_ms=1000)
     desk.clock.advance(ms=START_MS + HOUR_MS - 1 - desk.clock.wall_ms())
     asked = desk.listing.asked
     assert desk.step().now == window(0)
+    assert desk.listing.asked == asked                           # for 11 s: an answer that takes its time would delay the switch
     assert desk.step(ms=1) == LiveMarket(window(1), window(2))
-    assert desk.listing.asked == asked
 
 
 def test_a_hundred_rollovers_leave_out_no_window_and_repeat_none(desk_of):
     desk = desk_of(window(n) for n in range(103))
-    desk.run(START_MS + 101 * HOUR_MS, step_ms=10_000)
+    desk.run(START_MS + 101 * HOUR_MS, step_ms=30_000)
     assert desk.changes() == [f"hour-{n}" for n in range(102)]
     assert desk.role.stats.switches == 102
 
@@ -140,7 +152,7 @@ def test_a_hundred_rollovers_with_missing_and_late_windows_go_on_after_each(desk
         late = number % 5 == 0 or number % 7 == 0
         expected += ([None] if late and expected and expected[-1] is not None else [])
         expected += ([f"hour-{number}"] if number % 7 else [])
-    desk.run(START_MS + 100 * HOUR_MS - 10_000, step_ms=10_000)
+    desk.run(START_MS + 100 * HOUR_MS - 30_000, step_ms=30_000)
     assert desk.changes() == expected
 
 
@@ -175,9 +187,45 @@ def test_a_window_that_the_venue_stops_listing_is_left_before_its_close(desk_of)
     desk = desk_of([window(0), window(1)])
     desk.step()
     desk.listing.markets.remove(window(0))
-    desk.step(ms=30_000)
+    desk.step(ms=10_000)
     assert desk.live.read().now == window(0)
-    assert desk.step(ms=30_000) == LiveMarket(None, window(1))
+    assert desk.step(ms=10_000) == LiveMarket(None, window(1))
+
+
+@pytest.mark.parametrize("names", [{}, {"slug": "hour-0"}, {"condition_id": "0x0"}])
+def test_a_window_that_is_said_to_take_no_orders_is_left_at_the_next_look_and_taken_again_when_it_does(desk_of, names):
+    desk = desk_of([window(0), window(1)], **names)
+    desk.step()
+    desk.listing.shut = {"hour-0"}
+    assert desk.step(ms=10_000).now is None
+    desk.listing.shut = set()
+    assert desk.step(ms=2_000).now == window(0)
+    assert (desk.changes(), desk.finished) == (["hour-0", None, "hour-0"], [])
+
+
+@pytest.mark.parametrize("names", [{"slug": "hour-0"}, {"condition_id": "0x0"}])
+def test_one_event_that_was_closed_early_is_finished_at_the_next_look(desk_of, names):
+    desk = desk_of([window(0), window(1)], **names)
+    desk.step()
+    desk.listing.closed_slugs = {"hour-0"}
+    assert desk.step(ms=10_000) == LiveMarket(None, None)
+    assert (desk.changes(), desk.finished) == (["hour-0", None], [START_MS + 10_000])
+
+
+@pytest.mark.parametrize("names", [{"slug": "hour-0"}, {"condition_id": "0x0"}])
+def test_one_event_that_closed_before_the_start_is_finished_at_once(desk_of, names):
+    desk = desk_of([window(0)], **names)
+    desk.listing.closed_slugs = {"hour-0"}
+    desk.step()
+    assert desk.finished == [START_MS]
+
+
+def test_an_event_by_condition_id_is_traded_alone(desk_of):
+    desk = desk_of([window(0), window(1)], condition_id="0x1")
+    assert desk.step() == LiveMarket(None, window(1))
+    assert desk.step(ms=HOUR_MS).now == window(1)
+    desk.step(ms=HOUR_MS)
+    assert (desk.changes(), len(desk.finished)) == (["hour-1", None], 1)
 
 
 def test_a_changed_tick_is_published_without_a_switch_or_a_subscription(desk_of):
@@ -186,7 +234,7 @@ def test_a_changed_tick_is_published_without_a_switch_or_a_subscription(desk_of)
     desk.feeds[0].take()
     finer = window(0)._replace(tick_bp=10)
     desk.listing.markets[0] = finer
-    assert desk.step(ms=30_000).now == finer
+    assert desk.step(ms=10_000).now == finer
     assert (desk.feeds[0].take(), desk.changes()) == (None, ["hour-0"])
 
 
@@ -221,7 +269,7 @@ def test_a_missing_window_is_said_once_and_then_every_30_s(desk_of, caplog):
     told = [r.getMessage() for r in caplog.records]
     assert desk.listing.asked == 30
     assert told == ["series 10114: no window is open, the desk stays flat; asked again every 2 s. "
-                    "If this lasts, check market.series_id or market.slug."] * 2
+                    "If this lasts, check it against the venue's page: market.series_id, slug, condition_id."] * 2
 
 
 @pytest.mark.parametrize(("late", "absence"), [

@@ -23,10 +23,10 @@ def test_the_first_question_is_due_at_once(schedule):
 
 
 @pytest.mark.parametrize(("chosen", "complete", "after_s"), [
-    (LiveMarket(None, None), False, 2), (LiveMarket(window(), None), False, 2), (LiveMarket(window(), window()), True, 30),
-    (LiveMarket(window(50_000), window(50_000)), True, 12.5),
+    (LiveMarket(None, None), False, 2), (LiveMarket(window(), None), False, 2), (LiveMarket(window(), window()), True, 10),
+    (LiveMarket(window(50_000), window(50_000)), True, 5), (LiveMarket(window(5_000), window(5_000)), True, 2),
 ])
-def test_questions_are_2_s_apart_while_something_is_unknown_else_30_s_or_a_quarter_window(schedule, chosen, complete, after_s):
+def test_questions_are_2_s_apart_while_something_is_unknown_else_10_s_or_a_tenth_of_the_window(schedule, chosen, complete, after_s):
     schedule.answered(0)
     assert not schedule.due(chosen, complete, None, round(after_s * S) - 1)
     assert schedule.due(chosen, complete, None, round(after_s * S))

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from trader.markets.selection import Sighting, learn, next_switch_ms, select
 from trader.model.market import LiveMarket, Market
+from trader.venues.contract import Listing
 
 
 def window(condition_id: str, open_ms: int, close_ms: int, slug: str = "") -> Market:
@@ -59,33 +60,42 @@ def names(known):
 
 
 def test_closed_windows_are_forgotten_and_never_learnt():
-    assert names(learn([Sighting(A)], [A, B], now_ms=100)) == ["b"]
+    assert names(learn([Sighting(A)], Listing((A, B)), now_ms=100)) == ["b"]
 
 
 def test_a_window_left_out_twice_while_later_ones_are_listed_is_not_tradable():
-    known = learn((), [A, B], 10)
-    once = learn(known, [B], 20)
+    known = learn((), Listing((A, B)), 10)
+    once = learn(known, Listing((B,)), 20)
     assert names(once) == ["a", "b"]
-    assert names(learn(once, [B], 30)) == ["b"]
+    assert names(learn(once, Listing((B,)), 30)) == ["b"]
+
+
+def test_a_window_that_is_said_to_take_no_orders_is_not_tradable_at_once():
+    assert names(learn(learn((), Listing((A, B)), 10), Listing((B,), frozenset({"a"})), 20)) == ["b"]
+
+
+def test_a_window_that_takes_orders_again_is_tradable_again():
+    shut = learn(learn((), Listing((A,)), 10), Listing((), frozenset({"a"})), 20)
+    assert (names(shut), names(learn(shut, Listing((A,)), 30))) == ([], ["a"])
 
 
 def test_a_window_that_is_listed_again_starts_from_nothing():
-    known = learn((), [A, B], 10)
+    known = learn((), Listing((A, B)), 10)
     for listed in ([B], [A, B], [B]):
-        known = learn(known, listed, 20)
+        known = learn(known, Listing(tuple(listed)), 20)
     assert names(known) == ["a", "b"]
 
 
 @pytest.mark.parametrize("listed", [[], [A]])
 def test_an_empty_or_short_listing_says_nothing_about_later_windows(listed):
-    known = learn((), [A, B], 10)
+    known = learn((), Listing((A, B)), 10)
     for _ in range(5):
-        known = learn(known, listed, 20)
+        known = learn(known, Listing(tuple(listed)), 20)
     assert names(known) == ["a", "b"]
 
 
 def test_the_newest_version_of_a_window_counts():
-    known = learn(learn((), [A], 10), [A._replace(tick_bp=10)], 20)
+    known = learn(learn((), Listing((A,)), 10), Listing((A._replace(tick_bp=10),)), 20)
     assert [s.market.tick_bp for s in known] == [10]
 
 
@@ -106,6 +116,6 @@ def test_whatever_is_listed_the_live_window_is_open_and_the_next_closes_later(ma
 def test_learning_keeps_one_sighting_a_window_and_none_that_closed(listings, now_ms):
     known = ()
     for listed in listings:
-        known = learn(known, listed, now_ms)
+        known = learn(known, Listing(tuple(listed)), now_ms)
     assert len(set(names(known))) == len(known)
     assert all(s.market.close_ms > now_ms for s in known)

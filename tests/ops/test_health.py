@@ -52,14 +52,14 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def sick(desk: Desk | None, roles: list[RoleReport] | None = None, run_trouble: str = "") -> dict[str, str]:
-    report = examine(SETTINGS, desk, [role(name) for name in NAMES] if roles is None else roles, NOW_NS, run_trouble)
+    report = examine(SETTINGS, desk, [role(name) for name in NAMES] if roles is None else roles, NOW_NS, {"run": run_trouble})
     found = {name: verdict["reason"] for name, verdict in report["components"].items() if not verdict["ok"]}
     assert report["ok"] == (not found) and all(found.values())
     return found
 
 
 def test_a_desk_that_works_is_well_in_every_component_and_the_gateways_threads_are_one(desk: Desk) -> None:
-    report = examine(SETTINGS, desk, [role(name) for name in NAMES], NOW_NS, "")
+    report = examine(SETTINGS, desk, [role(name) for name in NAMES], NOW_NS, {"run": ""})
     assert report["ok"] and set(report["components"]) == {*NAMES, "gateway", "run"} - {"gateway-0", "gateway-1"}
 
 
@@ -116,7 +116,7 @@ def test_a_crowded_inbox_a_failed_journal_and_an_empty_listing_are_named(desk: D
 
 def test_not_quoting_is_not_unhealthy_and_mode_and_guards_are_told(desk: Desk) -> None:
     desk.hands.inventory.publish(Inventory("0xaa", 0, 0, 0, 0, 0, Mode.STOP, ("paused",), ()))
-    report = examine(SETTINGS, desk, [], NOW_NS, "")
+    report = examine(SETTINGS, desk, [], NOW_NS, {"exchange": ""})
     assert report["ok"] and (report["trading_mode"], report["guards"]) == ("STOP", ["paused"])
 
 

@@ -71,6 +71,24 @@ def test_each_connection_has_files_of_its_own_named_by_the_time_of_their_start(b
     assert sorted(path.name for path in bench.folder.iterdir()) == [f"pm-book-{STAMP}.jsonl.zst", f"pm-user-{STAMP}.jsonl.zst"]
 
 
+def test_a_connection_that_has_ended_is_written_to_its_last_frame_and_then_forgotten(bench):
+    late = bench.role.tape("pm-fleet-7")
+    late.keep(0, [b"PONG"])
+    bench.role.release("pm-fleet-7")
+    bench.role.do_work()
+    assert [row["conn"] for row in bench.rows()] == ["pm-fleet-7"]
+    assert bench.role.stats()["dropped"] == {"pm-book": 0} and bench.role.stats()["files"] == 1
+
+
+def test_a_connection_that_comes_after_the_recording_has_ended_fills_no_memory(tmp_path):
+    bench = Bench(tmp_path, archive=FullDisk)
+    bench.tape.keep(0, [b"PONG"])
+    bench.role.on_stop()
+    late = bench.role.tape("pm-fleet-8")
+    late.keep(0, [b"PONG"])
+    assert bench.role.ended_by and late.kept == 0
+
+
 def test_a_connection_from_which_nothing_came_has_no_file(bench):
     bench.role.do_work()
     bench.role.on_stop()

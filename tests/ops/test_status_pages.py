@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,10 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from trader.model.setting import Secret
 from trader.ops.series import Series
-from trader.ops.status_pages import Answer, Request, StatusPages
+from trader.ops.status_pages import Answer, Request, Shown, StatusPages
 from trader.runtime.latency import LatencyWindow
 
 TOKEN = "a-token-of-24-characters"
+DEPLOY = Path(__file__).parents[2] / "tools" / "deploy"
 PATHS = ("/", "/health", "/stats", "/metrics", "/threads", "/series")
 
 
@@ -50,7 +52,8 @@ class Broken(ShownTrader):
 
 
 def pages(trader: ShownTrader | None = None, token: str = "") -> StatusPages:
-    return StatusPages(trader or ShownTrader(), Series(), Secret(token))
+    one = trader or ShownTrader()
+    return StatusPages(Shown(one.stats, one.health, one.latencies, one.threads_text), Series(), Secret(token))
 
 
 def get(path: str, *, of: StatusPages | None = None, method: str = "GET", host: str = "127.0.0.1:8787", authorization: str = "") -> Answer:
@@ -122,6 +125,14 @@ def test_a_latency_histogram_is_cumulative_and_in_seconds() -> None:
     assert edges == {"2e-05": 1, "5e-05": 2, "0.005": 3, "+Inf": 4}
     assert found["trader_latency_seconds_count", "wire_to_ack"] == 4
     assert found["trader_latency_seconds_sum", "wire_to_ack"] == pytest.approx(90.00304)
+
+
+def test_every_metric_of_the_alert_rules_and_of_the_board_exists() -> None:
+    text = get("/metrics").body.decode()
+    there = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)) | {"trader_latency_seconds_bucket"}
+    for name in ("prometheus-rules.yml", "grafana.json"):
+        used = set(re.findall(r"\btrader_[a-z_]+\b", (DEPLOY / name).read_text()))
+        assert used and used <= there, f"{name} uses {used - there}"
 
 
 # --- who may see them ----------------------------------------------------------------------------------------------------

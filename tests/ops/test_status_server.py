@@ -18,26 +18,18 @@ from hypothesis import strategies as st
 
 from trader.model.setting import Secret
 from trader.ops.settings import OpsSettings
+from trader.ops.status_pages import Shown
 from trader.ops.status_server import StatusRole
 from trader.runtime.clock import SystemClock
-from trader.runtime.latency import LatencyWindow
 from trader.testing.manual_clock import ManualClock
 
 TOKEN = "a-token-of-24-characters"
 
 
-class ShownTrader:
-    def stats(self) -> dict[str, Any]:
-        return {"mode": "live", "roles": [], "depths": {}, "text": "ä"}
-
-    def health(self) -> dict[str, Any]:
-        return {"ok": True, "components": {}, "trading_mode": "STOP", "guards": []}
-
-    def latencies(self) -> dict[str, LatencyWindow]:
-        return {}
-
-    def threads_text(self) -> str:
-        return "threads"
+def shown() -> Shown:
+    return Shown(stats=lambda: {"mode": "live", "roles": [], "depths": {}, "text": "ä"},
+                 health=lambda: {"ok": True, "components": {}, "trading_mode": "STOP", "guards": []},
+                 latencies=dict, threads_text=lambda: "threads")
 
 
 class Served:
@@ -45,7 +37,7 @@ class Served:
 
     def __init__(self, ops: OpsSettings) -> None:
         self.urls: list[str] = []
-        self.role = StatusRole(ops, ShownTrader(), SystemClock(), self.urls.append)
+        self.role = StatusRole(ops, shown(), SystemClock(), self.urls.append)
         self._closing = threading.Event()
         self.role.on_start()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -133,7 +125,7 @@ def test_a_second_trader_takes_a_free_port_and_says_so(serve: Serve, caplog: pyt
 
 
 def test_an_address_of_another_machine_is_a_warning_and_the_role_goes_on_without_a_server(caplog: pytest.LogCaptureFixture) -> None:
-    role = StatusRole(OpsSettings(status_bind="192.0.2.1"), ShownTrader(), ManualClock(), lambda url: None)
+    role = StatusRole(OpsSettings(status_bind="192.0.2.1"), shown(), ManualClock(), lambda url: None)
     role.on_start()
     role.do_work()
     role.on_stop()
@@ -149,7 +141,7 @@ def test_it_listens_on_ipv6_and_shows_an_address_that_can_be_opened(serve: Serve
 
 def test_charts_get_a_row_a_second(serve: Serve) -> None:
     clock, urls = ManualClock(), []
-    role = StatusRole(OpsSettings(status_port=0), ShownTrader(), clock, urls.append)
+    role = StatusRole(OpsSettings(status_port=0), shown(), clock, urls.append)
     role.on_start()
     for _ in range(4):
         role.do_work()

@@ -38,6 +38,7 @@ def test_quotes_in_good_form_have_no_fault():
     (quotes(BID._replace(size_micro=5e6)), "size_micro was 5000000.0 (float)"),
     (quotes(BID._replace(size_micro=True)), "size_micro was True (bool)"),
     (quotes(BID, ASK._replace(price_bp=4800)), "the bid at 4800 bp crosses the ask at 4800 bp, every bid must be below every ask"),
+    (quotes(*[None] * 1_000_000), "1000000 quotes, must be at most 50 a side"),
     (quotes(*[BID] * (MAX_QUOTES_A_SIDE + 1)), "51 quotes on one side, must be at most 50"),
 ])
 def test_each_fault_says_what_it_was_and_what_must_be(wanted, said):

@@ -98,6 +98,17 @@ def test_another_wording_alone_is_not_published(desk):
     assert desk.tick() is None
 
 
+def test_quotes_that_stay_are_published_again_when_the_fair_price_moved_a_tick(desk):
+    """The executor judges by the intent's fair price whether a quote is a fat finger."""
+    desk.tick()
+    desk.inputs.reference.publish(desk.make.reference(60_001))
+    assert desk.tick() is None
+    desk.inputs.reference.publish(desk.make.reference(60_100))
+    intent = desk.tick()
+    assert intent.quotes == desk.strategy.wants[1] and intent.fair_bp > 6000
+    assert desk.tick() is None
+
+
 def test_a_stop_is_published_at_every_tick(desk):
     desk.strategy.wants = (Mode.STOP, (), "enough")
     assert [desk.tick().reason for _ in range(4)] == ["enough"] * 4

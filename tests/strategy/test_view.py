@@ -68,6 +68,15 @@ def test_a_market_that_settles_on_another_reference_is_observed_only_and_says_wh
         "observed only: this market settles on https://data.chain.link/streams/btc-usd-twap-60s-streams, the reference feed is BTCUSDT")
 
 
+@pytest.mark.parametrize("hours", [1, 24])
+def test_a_window_longer_than_the_candle_that_gives_the_strike_is_observed_only_and_says_why(make, hours):
+    """The daily market settles on other candles of the same pair."""
+    market = make.market(close_ms=make.market().open_ms + hours * 3_600_000, settles_on="BTCUSDT")
+    scene = build(seen(make, live=LiveMarket(market, None)), make)
+    assert getattr(scene, "reason", "") == {
+        1: "", 24: "observed only: this window lasts 24 h, the strike is the open of an hour's candle"}[hours]
+
+
 def test_a_market_that_settles_on_the_reference_feed_has_a_view(make):
     view = build(seen(make, live=LiveMarket(make.market(settles_on="BTCUSDT"), None)), make)
     assert view.fair_bp == 5000

@@ -53,7 +53,8 @@ def test_the_command_line_finds_the_file_beside_conf_yaml_and_in_the_current_fol
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     conf, cwd = (folder / "conf.yaml", elsewhere) if beside == "conf.yaml" else (elsewhere / "conf.yaml", folder)
     conf.write_text(blocks("yaml")[0])
-    ran = subprocess.run([sys.executable, "-I", "-m", "trader", "check", conf, "--offline"], cwd=cwd, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-I", "-m", "trader", "check", conf, "--offline"]
+    ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 

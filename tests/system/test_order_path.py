@@ -51,7 +51,7 @@ class OrderPath:
         self.urls, self.trust = urls, trust
         self.account = open_account(PolymarketSettings(clob_url=urls.rest_url), "0x" + secrets.token_hex(32), CLOCK, http)
         discovery = GammaDiscovery(urls.gamma_url, httpx.Client(verify=trust or True))
-        self.market = discovery.windows(10114, CLOCK.wall_ms())[1]           # opens later: nothing is traded there meanwhile
+        self.market = discovery.windows(10114, CLOCK.wall_ms()).open[1]           # opens later: nothing is traded there meanwhile
         signing = account_signing(self.account)
         self.rules = PolymarketRules(signing)
         self.limits = AccountLimits(TokenBucket(CLOCK, 40, 60), TokenBucket(CLOCK, 80, 120))

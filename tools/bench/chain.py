@@ -3,12 +3,12 @@
 
     python tools/bench/chain.py [--seconds 5] [--rates 1000,5000,20000]
 
-Real roles on real threads. The book's frames come at the rate, 1,000 reference frames a second beside them; the touch moves 300 times a
-second, and the strategy answers each move with an order or its cancel, so that 150 orders a second are signed. The venue's account
+Real roles on real threads. The book's frames come at the rate, 1,000 reference frames a second beside them; the touch moves 400 times a
+second, and the strategy answers each move with an order or its cancel, so that at least 150 orders a second are signed. The venue's account
 interface answers from memory: what is measured ends where a gateway thread begins to sign. The sender has the first core.
 
-`tuned` is the process as `trader run` has it. `untuned` is the same desk with Python's own switch interval and collector, and with
-py-clob-client-v2 as the signer.
+`tuned` is the process as `trader run` has it. `realtime` has SCHED_FIFO besides, where the system grants it. `untuned` is the same desk
+with Python's own switch interval and collector, and with py-clob-client-v2 as the signer.
 """
 
 from __future__ import annotations
@@ -64,9 +64,11 @@ from trader.venues.contract import SignedOrder
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 from trader.venues.polymarket.signing import OrderSigner, OwnSigning, PolymarketRules, StockSigning
 
-MOVES_PER_S, REFERENCE_PER_S, LEVELS = 300, 1_000, 20
+MOVES_PER_S, REFERENCE_PER_S, LEVELS = 400, 1_000, 20
 QUOTE_BP = PriceBp(3_000)
 BUDGET = {"price_to_gateway_p50_us": 100, "price_to_gateway_p99_us": 300, "at_rate": 5_000}
+VARIANTS = {"tuned": RuntimeSettings(), "realtime": RuntimeSettings(realtime_priority=10),
+            "untuned": RuntimeSettings(gc="python", switch_interval_us=5_000, timer_slack_us=0)}
 _MANY = 10**6
 
 
@@ -80,10 +82,11 @@ class OrderOnTheTouch:
 
 
 class MemoryVenue:
-    """The account interface of the venue: a dictionary. Shared by the gateway threads; each step is one operation on it."""
+    """The account interface of the venue: a dictionary, and what its user stream would say. Shared by the gateway threads; each step is
+    one operation on it."""
 
-    def __init__(self, signer: OrderSigner) -> None:
-        self._signer = signer
+    def __init__(self, signer: OrderSigner, inbox: ExecutorInbox) -> None:
+        self._signer, self._inbox = signer, inbox
         self._specs: dict[str, OrderSpec] = {}
         self._live: dict[str, OrderSpec] = {}
         self.seen: list[tuple[int, int]] = []
@@ -95,21 +98,28 @@ class MemoryVenue:
 
     def place(self, orders: Sequence[SignedOrder]) -> tuple[Answer, ...]:
         for order in orders:
-            self._live[order.order_id] = self._specs.pop(order.order_id)
+            self._live[order.order_id] = spec = self._specs.pop(order.order_id)
+            self._inbox.put(_row(order.order_id, spec, VenueStatus.LIVE))
         return tuple(Answer(order.order_id, Outcome.OK) for order in orders)
 
     def cancel(self, order_ids: Sequence[str]) -> tuple[Answer, ...]:
-        return tuple(Answer(order_id, Outcome.OK if self._live.pop(order_id, None) else Outcome.NOT_FOUND) for order_id in order_ids)
+        return tuple(Answer(order_id, Outcome.OK if self._cancel(order_id) else Outcome.NOT_FOUND) for order_id in order_ids)
 
     def cancel_market(self, condition_id: str) -> tuple[Outcome, tuple[str, ...], int]:
-        return Outcome.OK, tuple(order_id for order_id in list(self._live) if self._live.pop(order_id, None)), 0
+        return Outcome.OK, tuple(order_id for order_id in list(self._live) if self._cancel(order_id)), 0
+
+    def _cancel(self, order_id: str) -> bool:
+        spec = self._live.pop(order_id, None)
+        if spec is not None:
+            self._inbox.put(_row(order_id, spec, VenueStatus.CANCELLED))
+        return spec is not None
 
     def read_order(self, order_id: str) -> tuple[Outcome, OrderUpdate | None]:
         spec = self._live.get(order_id)
-        return (Outcome.NOT_FOUND, None) if spec is None else (Outcome.OK, _row(order_id, spec))
+        return (Outcome.NOT_FOUND, None) if spec is None else (Outcome.OK, _row(order_id, spec, VenueStatus.LIVE))
 
     def read_open_orders(self, condition_id: str) -> tuple[Outcome, tuple[OrderUpdate, ...]]:
-        return Outcome.OK, tuple(_row(order_id, spec) for order_id, spec in self._live.copy().items())
+        return Outcome.OK, tuple(_row(order_id, spec, VenueStatus.LIVE) for order_id, spec in self._live.copy().items())
 
     def read_fills(self, condition_id: str, after_s: int) -> tuple[Outcome, tuple[()]]:
         return Outcome.OK, ()
@@ -121,9 +131,9 @@ class MemoryVenue:
     def close(self) -> None: ...
 
 
-def _row(order_id: str, spec: OrderSpec) -> OrderUpdate:
+def _row(order_id: str, spec: OrderSpec, status: VenueStatus) -> OrderUpdate:
     return OrderUpdate(order_id, spec.condition_id, spec.token_id, spec.side, spec.price_bp, spec.size_micro, SizeMicro(0),
-                       VenueStatus.LIVE, 0)
+                       status, 0)
 
 
 class Desk:
@@ -137,7 +147,7 @@ class Desk:
         flights = tuple(SnapshotCache[Any](f"flight {index}") for index in range(4))
         bell, inbox, outbox, orders = Doorbell(), ExecutorInbox(), OrderOutbox(), FeedOrders()
         mailbox, feeds = IntentMailbox(inbox.ring), FeedSettings()
-        self.venue = MemoryVenue(OrderSigner(account_of(0), signing))
+        self.venue = MemoryVenue(OrderSigner(account_of(0), signing), inbox)
         self.book_feed = BookFeed(PolymarketMarketStream(book_url), feeds, orders, book, book_health, bell, clock)
         self.reference_feed = ReferenceFeed(BinanceMarketStream(reference_url, "BTCUSDT"), feeds, reference, reference_health, bell, clock)
         settings = StrategySettings(debounce_ms=0)
@@ -171,7 +181,7 @@ class Desk:
 # --- measuring ----------------------------------------------------------------------------------------------------------
 
 
-def measure(rate: int, seconds: float, tls: tuple[str, str], *, tuned: bool) -> dict[str, Any]:
+def measure(rate: int, seconds: float, tls: tuple[str, str], variant: str) -> dict[str, Any]:
     every = max(2, rate // MOVES_PER_S)
     a_cycle = sum(1 for _, price_bp, size in touching(LEVELS, every) if price_bp == TOUCH_BP and size)
     common = ("--seconds", str(seconds), "--tls", *tls)
@@ -179,9 +189,9 @@ def measure(rate: int, seconds: float, tls: tuple[str, str], *, tuned: bool) -> 
     with (sending("--rate", str(rate), "--levels", str(LEVELS), "--touch-every", str(every), *common) as book,
           sending("--rate", str(REFERENCE_PER_S), "--reference", str(hour_ms), *common) as reference):
         market = market_of(book)._replace(open_ms=hour_ms, close_ms=hour_ms + 3_600_000)
-        desk = Desk(market, book.ready["ws_url"], reference.ready["ws_url"], (OwnSigning if tuned else StockSigning)(account_of(0)))
-        settings = RuntimeSettings() if tuned else RuntimeSettings(gc="python", switch_interval_us=5_000, timer_slack_us=0)
-        with TunedProcess(settings, lambda: False, SystemClock()) as process:
+        signing = StockSigning if variant == "untuned" else OwnSigning
+        desk = Desk(market, book.ready["ws_url"], reference.ready["ws_url"], signing(account_of(0)))
+        with TunedProcess(VARIANTS[variant], lambda: False, SystemClock()) as process:
             done, used_s = run(desk, book, process)
     frames = desk.book_feed.stats()["frames"] - 1
     lags = lags_ns(done["touch_ns"], desk.venue.seen, a_cycle)
@@ -189,7 +199,7 @@ def measure(rate: int, seconds: float, tls: tuple[str, str], *, tuned: bool) -> 
         "sent_per_s": done["frames_per_s"], "lost": done["sent"] - frames, "mismatches": desk.book_feed.stats()["mismatches"],
         "orders_signed_per_s": round(len(desk.venue.seen) / done["seconds"]), "price_to_gateway": quantiles_us(lags),
         "legs": {leg: leg_us(window) for leg, window in desk.legs().items()},
-        "cpu_share": round(used_s / done["seconds"], 2), "resident_mb": resident_mb(),
+        "cpu_share": round(used_s / done["seconds"], 2), "thread_cpu_share": done["thread_cpu_share"], "resident_mb": resident_mb(),
     }
 
 
@@ -205,6 +215,8 @@ def run(desk: Desk, book: Sender, process: TunedProcess) -> tuple[dict[str, Any]
     began_s = time.process_time()
     done = book.done()
     used_s = time.process_time() - began_s
+    done["thread_cpu_share"] = {thread.name: round(time.clock_gettime(time.pthread_getcpuclockid(thread.ident)) / done["seconds"], 3)
+                                for thread in threads if thread.ident is not None}
     while desk.book_feed.stats()["connected"] and not crashes:
         time.sleep(0.01)
     over.set()
@@ -239,7 +251,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tls = certificate(Path(folder))
         for rate in map(int, options.rates.split(",")):
-            result["rates"][rate] = {name: measure(rate, options.seconds, tls, tuned=name == "tuned") for name in ("tuned", "untuned")}
+            result["rates"][rate] = {name: measure(rate, options.seconds, tls, name) for name in VARIANTS}
     json.dump(result, sys.stdout, indent=2)
     sys.stdout.write("\n")
 

@@ -84,8 +84,8 @@ def cycle(levels: int) -> Iterator[Move]:
 def reference(open_ms: int) -> tuple[list[str], list[bytes], list[bytes]]:
     """As Binance sends them: the candle that began at `open_ms`, then best bids and asks that move by a cent."""
     candle = {"e": "kline", "E": open_ms, "s": "BTCUSDT", "k": {"t": open_ms, "i": "1h", "o": "60000.00000000", "x": False}}
-    quotes = [{"u": number, "s": "BTCUSDT", "b": f"60000.{number % 9:02}000000", "B": "1.5", "a": f"60000.{number % 9 + 1:02}000000", "A": "1.5"}
-              for number in range(1_000)]
+    quotes = [{"u": number, "s": "BTCUSDT", "b": f"60000.0{cent}000000", "B": "1.5", "a": f"60000.0{cent + 1}000000", "A": "1.5"}
+              for number in range(1_000) for cent in [number % 9]]
     return [], [on_wire(json.dumps({"stream": "btcusdt@kline_1h", "data": candle}))], [
         on_wire(json.dumps({"stream": "btcusdt@bookTicker", "data": quote})) for quote in quotes]
 

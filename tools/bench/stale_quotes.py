@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """What early triggers are worth: the same desk on every move, on a 1 s timer and on a 30 s timer, while Bitcoin jumps. JSON on stdout.
 
-    .venv/bin/python -m tools.bench.stale_quotes [--jumps 100] [--every 3] [--speed 36] [--seed 5]
+    .venv/bin/python -m tools.bench.stale_quotes [--jumps 100] [--every 2.5] [--speed 6] [--seed 5]
 
 Each desk is a process of its own (`trader run`) at an exchange of its own with the same seed: the same Bitcoin, the same bots, the same
 jumps, one desk after the other. All figures are the exchange's: its audit (when which order lived), its trades, and the true
 probability of its own Bitcoin (true_price.py). A quote is stale while it would lose money if it were taken: a bid above the true
-probability, or an ask below it. The true probability knows that jumps come and how large they are, as every desk learns from its own
-estimate of volatility.
+probability, or an ask below it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 import tempfile
 import time
@@ -25,51 +23,69 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, NamedTuple
 
-from tools.bench.true_price import STEP_MS, Path, TruePrice, known_volatility
+from tools.bench.true_price import STEP_MS, Path, TruePrice, volatility_of
+from trader.exchange.btc_path import up_probability
 from trader.exchange.child import ExchangeUrls
 from trader.journal.analysis import split
 from trader.model.intent import Mode, Quote, StrategyView
 from trader.model.order import Side
-from trader.strategy.base import strategy_named
+from trader.model.units import MICRO, SizeMicro
+from trader.strategy.resting import ask_price, bid_price
 from trader.strategy.settings import StrategySettings
+from trader.strategy.touch import touch_of_others
 from trader.testing.desk_process import DeskProcess, Wallet
 from trader.testing.exchange_audit import ExchangeAudit, read_audit
 from trader.testing.exchange_faults import exchange_fault
 from trader.testing.exchange_process import running_exchange
 
-JUMP_BP = 20                     # 9 ¢ in the middle of a window of 100 s: few quotes survive it
+JUMP_BP = 20                     # 18 ¢ in the middle of a window of 600 s: few quotes survive it
+LAST_MS = 20_000                 # of a window, in which nothing is quoted
 CHAIN_MS = 100
 WARM_UP_S = 15
+_LIMITS = ("max_position", "gross_cap")
 DESKS = {"early triggers": 0.0, "timer of 1 s": 1.0, "timer of 30 s": 30.0}
-Decision = tuple[Mode, tuple[Quote, ...], str]
 
 
-class Timed:
-    """`two_sided` that looks only every `period_s` seconds, and at a new window. Between two looks a quote that was filled is not
-    replaced: as a program that wakes, cancels, places and sleeps."""
+class KnowsTheOdds:
+    """A fixed spread around the exchange's own probability, so that no opinion on volatility stands between a move and its judgement.
+
+    `period_s` 0: every run, as any rule of the library. Else it looks only that often and at a new window, and between two looks a quote
+    that was filled is not put back: as a program that wakes, cancels, places and sleeps."""
 
     @dataclass(frozen=True)
     class Params:
-        period_s: float = 1.0
+        period_s: float = 0.0
+        volatility_bp: float = 1.0       # of the price, a root second
 
     def __init__(self, settings: StrategySettings, params: Params) -> None:
-        self._usual = strategy_named(StrategySettings(volatility_prior_bp=settings.volatility_prior_bp))
-        self._period_ns = int(params.period_s * 1e9)
+        self._spread_bp, self._size_micro = round(settings.base_spread_cents * 100), settings.base_size * MICRO
+        self._period_ns, self._volatility = int(params.period_s * 1e9), params.volatility_bp / 10_000
         self._market, self._due_ns, self._net_micro = "", 0, 0
-        self._decision: Decision = (Mode.STOP, (), "")
+        self._quotes: tuple[Quote, ...] = ()
 
-    def quote(self, view: StrategyView) -> Decision:
+    def quote(self, view: StrategyView) -> tuple[Mode, tuple[Quote, ...], str]:
+        strike_micro = view.reference.open_micro
+        if strike_micro is None or view.time_left_ms < LAST_MS:
+            return Mode.STOP, (), "no strike yet, or the window is about to close"
         if view.now_ns >= self._due_ns or view.market.condition_id != self._market:
             self._market, self._due_ns = view.market.condition_id, view.now_ns + self._period_ns
-            self._decision, self._net_micro = self._usual.quote(view), view.inventory.net_micro
-        mode, quotes, reason = self._decision
+            self._quotes, self._net_micro = self._around(view, strike_micro), view.inventory.net_micro
         bought_micro = view.inventory.net_micro - self._net_micro
-        left = tuple(quote for quote in (_less(quote, bought_micro) for quote in quotes) if quote.size_micro >= view.market.min_size_micro)
-        return mode, left, reason
+        left = (_less(quote, bought_micro) for quote in self._quotes)
+        return Mode.NORMAL, tuple(quote for quote in left if quote.size_micro >= view.market.min_size_micro), ""
+
+    def _around(self, view: StrategyView, strike_micro: int) -> tuple[Quote, ...]:
+        up = up_probability(view.reference.mid_micro // 10_000, strike_micro // 10_000, view.time_left_ms / 1000, self._volatility)
+        others, tick_bp, centre_bp = touch_of_others(view.book.yes, view.inventory.working), view.book.yes.tick_bp, round(10_000 * up)
+        bid_bp = bid_price(centre_bp - self._spread_bp, others, tick_bp)
+        ask_bp = ask_price(centre_bp + self._spread_bp, others, tick_bp)
+        bids = () if bid_bp is None else (Quote(Side.BUY, bid_bp, SizeMicro(self._size_micro)),)
+        asks = () if ask_bp is None else (Quote(Side.SELL, ask_bp, SizeMicro(self._size_micro)),)
+        return (*bids, *asks)
 
 
 def _less(quote: Quote, bought_micro: int) -> Quote:
-    """Without what was filled of it. One level a side: two_sided's default."""
+    """Without what was filled of it."""
     filled_micro = max(0, bought_micro if quote.side is Side.BUY else -bought_micro)
     return quote._replace(size_micro=quote.size_micro - filled_micro)
 
@@ -87,15 +103,18 @@ class Played(NamedTuple):
 
 
 def play(period_s: float, jumps: int, every_s: float, speed: float, seed: int, folder: File) -> Played:
-    timed = ["--set", f"strategy.name={__spec__.name}:Timed", "--set", f'strategy.params={{"period_s": {period_s}}}'] if period_s else []
-    dice, volatility = random.Random(seed), known_volatility(speed, JUMP_BP, every_s)
-    with running_exchange(speed=speed, seed=seed) as exchange, TruePrice(exchange, volatility) as truth:
-        began_s, prior_bp = time.monotonic(), 10_000 * volatility
+    volatility = volatility_of(speed)
+    rule = {"name": f"{__spec__.name}:KnowsTheOdds", "params": json.dumps({"period_s": period_s, "volatility_bp": volatility * 10_000})}
+    settings = [f"strategy.{key}={value}" for key, value in rule.items()] + [f"executor.{limit}=1000000" for limit in _LIMITS]
+    with running_exchange(speed=speed, seed=seed, cash=1_000_000) as exchange, TruePrice(exchange, volatility) as truth:
+        began_s = time.monotonic()
         wallet = Wallet(exchange, folder)
-        desk = DeskProcess([str(wallet.conf), "--set", f"strategy.volatility_prior_bp={prior_bp:.3f}", *timed], folder, {"PYTHONPATH": os.getcwd()})
+        words = [word for setting in settings for word in ("--set", setting)]
+        desk = DeskProcess([str(wallet.conf), *words], folder, {"PYTHONPATH": os.getcwd()})
         try:
             desk.wait_until(lambda status: bool(status["quotes"]), 60, "the first quote")
-            jumps_ms = [_jump(exchange, dice.choice((JUMP_BP, -JUMP_BP)), began_s + WARM_UP_S + number * every_s) for number in range(jumps)]
+            due_s = [began_s + WARM_UP_S + number * every_s for number in range(jumps)]
+            jumps_ms = [_jump(exchange, JUMP_BP if number % 4 in (0, 3) else -JUMP_BP, at_s) for number, at_s in enumerate(due_s)]
             time.sleep(every_s)
             audit, trades = read_audit(exchange, address=wallet.address), wallet.ledger()["trades"]
             desk.interrupt()
@@ -136,8 +155,8 @@ def resting(played: Played) -> dict[str, Resting]:
     found = {}
     for row in played.audit.orders:
         price_bp, is_yes = round(float(row["price"]) * 10_000), row["asset_id"] in yes
-        found[row["id"]] = Resting((row["side"] == "BUY") == is_yes, price_bp if is_yes else 10_000 - price_bp, row["from_ms"], row["to_ms"],
-                                   row["end"] or "")
+        is_bid, yes_bp = (row["side"] == "BUY") == is_yes, price_bp if is_yes else 10_000 - price_bp
+        found[row["id"]] = Resting(is_bid, yes_bp, row["from_ms"], row["to_ms"], row["end"] or "")
     return found
 
 
@@ -212,8 +231,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Early triggers against timers, judged at the exchange.")
     parser.add_argument("--jumps", type=int, default=100)
-    parser.add_argument("--every", type=float, default=3, metavar="SECONDS")
-    parser.add_argument("--speed", type=float, default=36, help="windows last 3600 s / SPEED")
+    parser.add_argument("--every", type=float, default=2.5, metavar="SECONDS")
+    parser.add_argument("--speed", type=float, default=6, help="windows last 3600 s / SPEED")
     parser.add_argument("--seed", type=int, default=5)
     asked = parser.parse_args()
     rows = []

@@ -23,10 +23,9 @@ from trader.exchange.population import load_population
 STEP_MS = load_population().price.step_ms
 
 
-def known_volatility(speed: float, jump_bp: float = 0, every_s: float = 1) -> float:
-    """Of the price a root second: of the path itself, and of jumps in either direction on order."""
-    own = load_population().price.annual_volatility * math.sqrt(speed / SECONDS_PER_YEAR)
-    return math.hypot(own, jump_bp / 10_000 / math.sqrt(every_s))
+def volatility_of(speed: float) -> float:
+    """Of the price, a root second."""
+    return load_population().price.annual_volatility * math.sqrt(speed / SECONDS_PER_YEAR)
 
 
 class Candle(NamedTuple):

@@ -10,7 +10,7 @@ from trader.exchange.rate_limits import TIERS, Mode
 from trader.exchange.whole_numbers import is_whole_number
 
 SLOWEST_SETTLE_MS = 36_000      # the live venue takes 10 to 50 s
-MOST_MARKETS, MOST_PORT, MOST_CASH, MOST_MS = 20_000, 65_535, 1_000_000_000, 3_600_000
+MOST_MARKETS, MOST_PORT, MOST_CASH, MOST_DELAY_MS = 20_000, 65_535, 1_000_000_000, 60_000
 SETTLE_MS_TIMES_SPEED = 72_000  # 1 s at the speed of the example, and in proportion
 
 
@@ -52,13 +52,13 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, default=1, help="everything random follows from it")
     options.add_argument("--speed", type=_positive, default=1.0, help="72 makes 50 s windows, with 72 times the variance a second")
     options.add_argument("--cash", type=_whole(MOST_CASH), default=10_000, help="dollars that each new account starts with")
-    options.add_argument("--settle-ms", type=_whole(MOST_MS),
+    options.add_argument("--settle-ms", type=_whole(SLOWEST_SETTLE_MS),
                         help="from MATCHED to MINED, and again to CONFIRMED; default 72 s / speed, at most 36 s")
     options.add_argument("--protocol", choices=("v1", "v2"), default="v1", help="v2: position ids and EIP-712 domain 3")
     options.add_argument("--state", default="", metavar="FILE",
                         help="survive a kill: go on from this file, and write to it before every answer")
     options.add_argument("--faults", default="", metavar="FILE", help="faults on order from the start: a JSON array, see docs/exchange.md")
-    options.add_argument("--taker-delay-ms", type=_whole(MOST_MS), default=0,
+    options.add_argument("--taker-delay-ms", type=_whole(MOST_DELAY_MS), default=0,
                          help="hold orders that would trade at once; the live venue: 150-250")
     options.add_argument("--rate-limits", choices=tuple(Mode), default=Mode.WARN,
                          help="a signer's token buckets: warn answers with headers only, enforce also with 429")

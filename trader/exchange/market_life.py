@@ -169,8 +169,8 @@ class MarketLife:
     def _list_up_to(self, last: int) -> None:
         """One that a former life has listed keeps its time of listing; one that is over is only remembered."""
         for number in range(len(self._windows), last + 1):
-            known = self._venue.market_terms(self._series.window(number, 0).spec.condition_id)
-            listed = self._series.window(number, known[2] if known else self._clock.wall_ms())
+            known = self._venue.market_state(self._series.window(number, 0).spec.condition_id)
+            listed = self._series.window(number, known.listed_ms if known else self._clock.wall_ms())
             self._windows.append(listed)
             if number not in self._winners:
                 self._publish(MarketListed(listed.spec, listed.slug, listed.question, listed.listed_ms))

@@ -65,7 +65,7 @@ def _signed_order(wire: dict[str, Any]) -> SignedOrder:
     if not all(0 <= amount < _UINT256 for amount in amounts) or signature_type not in SIGNATURE_TYPES:
         raise ValueError("out of range")
     salt, token_id, maker_amount, taker_amount, timestamp_ms = amounts
-    maker, signer = checksummed(wire["maker"]), checksummed(wire["signer"])
+    maker, signer = wire["maker"], checksummed(wire["signer"])
     return SignedOrder(salt, maker, signer, token_id, maker_amount, taker_amount, ["BUY", "SELL"].index(wire["side"]),
                        signature_type, timestamp_ms, _bytes32(wire["metadata"]), _bytes32(wire["builder"]), _hex(wire["signature"]))
 
@@ -91,7 +91,7 @@ def _check_signature(signed: SignedOrder, domain: bytes, api_key: ApiKey, venue:
         raise Refusal(refusal.INVALID_SIGNATURE if wallet_signs else refusal.WRONG_SIGNER)
     if (wallet_signs and signed.maker != signed.signer) or (signed.signature_type == EOA) != (signed.maker == recovered):
         raise Refusal(refusal.INVALID_SIGNATURE)
-    if not venue.has_money(api_key.address, signed.signature_type):
+    if not venue.wallets.has_money(api_key.address, signed.signature_type):
         raise Refusal(refusal.NOT_ENOUGH)
     if not venue.bind_wallet(signed.maker, api_key.address, signed.signature_type):
         raise Refusal(refusal.INVALID_SIGNATURE)

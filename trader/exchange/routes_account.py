@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from trader.exchange.accounts import Token
 from trader.exchange.contracts import CONTRACTS
 from trader.exchange.http import Doorman, Request, Routes
 from trader.exchange.orders import OrderState, Trade
@@ -80,17 +81,17 @@ class AccountRoutes:
         account_id, query = self._doorman.api_key(request).address, request.query
         if query.get("asset_type") not in ASSET_TYPES:
             raise Refusal(INVALID_ASSET)
-        if "signature_type" in query and not self._venue.has_money(account_id, request.number("signature_type", 0)):
+        if "signature_type" in query and not self._venue.wallets.has_money(account_id, request.number("signature_type", 0)):
             return {"balance": "0", "allowances": dict.fromkeys(CONTRACTS, "0")}        # another wallet, and nothing is in it
         is_cash = query["asset_type"] == "COLLATERAL"
-        amount_micro = self._venue.cash_micro(account_id) if is_cash else self._tokens_micro(account_id, query.get("token_id", ""))
+        amount_micro = self._venue.balance_micro(account_id, None if is_cash else self._token(query.get("token_id", "")))
         permitted = self._venue.permits(account_id)
         allowed = permitted.cash_micro if is_cash else permitted.tokens_micro
         return {"balance": str(amount_micro), "allowances": {contract: str(micro) for contract, micro in allowed.items()}}
 
-    def _tokens_micro(self, account_id: str, token_id: str) -> int:
+    def _token(self, token_id: str) -> Token:
         spec = self._venue.spec_of_token(token_id)
-        return self._venue.tokens_micro(account_id, spec, spec.outcome_of(token_id))
+        return spec.condition_id, spec.outcome_of(token_id)
 
 
 def _order_fits(order: OrderState, query: Any) -> bool:

@@ -11,6 +11,7 @@ from trader.exchange.catalogue import Catalogue, Catalogued
 from trader.exchange.fault_kinds import Kind
 from trader.exchange.faults import FaultBoard
 from trader.exchange.http import Request, Routes
+from trader.exchange.market import MarketState
 from trader.exchange.market_life import Calendars
 from trader.exchange.orders import Outcome
 from trader.exchange.refusal import Refusal
@@ -106,17 +107,17 @@ class GammaRoutes:
         spec, winner = window.spec, self._winners().get(window.number)
         tokens = [spec.token_ids[outcome] for outcome in window.label_order]
         v2 = spec.version == "v2"
-        terms = self._venue.market_terms(spec.condition_id)
+        state = self._venue.market_state(spec.condition_id)        # None: of long ago
         return {
             "id": spec.gamma_id, "question": window.question, "conditionId": spec.condition_id, "slug": window.slug,
             "resolutionSource": "https://www.binance.com/en/trade/BTC_USDT" if window.is_hourly else "",
             "startDate": iso_utc(window.listed_ms), "endDate": iso_utc(window.closes_ms),
             **({"eventStartTime": iso_utc(window.opens_ms)} if window.is_hourly else {}),
             "outcomes": json.dumps([spec.outcome_names[outcome] for outcome in window.label_order]),     # lists as text, as there
-            "outcomePrices": json.dumps(self._prices(window, winner)),
+            "outcomePrices": json.dumps(_prices(window, winner, state)),
             "clobTokenIds": None if v2 else json.dumps(tokens), **({"positionIds": tokens} if v2 else {}),
-            "active": True, "closed": winner is not None, "archived": False, "acceptingOrders": terms is not None and terms[1],
-            "enableOrderBook": True, "orderPriceMinTickSize": (terms[0] if terms else spec).tick_bp / BP_PER_DOLLAR,
+            "active": True, "closed": winner is not None, "archived": False, "acceptingOrders": state is not None and state.accepting,
+            "enableOrderBook": True, "orderPriceMinTickSize": (state.spec if state else spec).tick_bp / BP_PER_DOLLAR,
             "orderMinSize": spec.min_size_micro // MICRO,
             "negRisk": spec.neg_risk, "feesEnabled": True, "feeType": "crypto_fees_v2",
             "feeSchedule": {"exponent": 1, "rate": 0.07, "takerOnly": True, "rebateRate": 0.2},
@@ -124,13 +125,12 @@ class GammaRoutes:
             "resolutionStatus" if v2 else "umaResolutionStatus": "active" if winner is None else "resolved",
         }
 
-    def _prices(self, window: Window, winner: Outcome | None) -> list[str]:
-        if winner is not None:
-            return ["1" if outcome is winner else "0" for outcome in window.label_order]
-        if self._venue.market_terms(window.spec.condition_id) is None:      # of long ago
-            return ["0.5", "0.5"]
-        mid_bp = self._venue.mid_bp(window.spec.condition_id)
-        return [price_to_wire(mid_bp if outcome is Outcome.YES else BP_PER_DOLLAR - mid_bp) for outcome in window.label_order]
+
+def _prices(window: Window, winner: Outcome | None, state: MarketState | None) -> list[str]:
+    if winner is not None:
+        return ["1" if outcome is winner else "0" for outcome in window.label_order]
+    mid_bp = state.mid_bp if state else BP_PER_DOLLAR // 2
+    return [price_to_wire(mid_bp if outcome is Outcome.YES else BP_PER_DOLLAR - mid_bp) for outcome in window.label_order]
 
 
 _SERIES: Json = {"seriesSlug": SERIES_SLUG, "series": [{"id": SERIES_ID, "slug": SERIES_SLUG, "ticker": SERIES_SLUG}]}

@@ -69,10 +69,7 @@ class KeyRoutes:
                 if tokens_allowed is not None:
                     permits.allow_tokens(contract, allowed=tokens_allowed)
         account_id = checksummed(address)
-        if not self._venue.has_account(account_id):
-            raise Refusal(f"address: there is no account {account_id}. POST /control/keys makes one.", status=404)
-        self._venue.permit(account_id, change)
-        permitted = self._venue.permits(account_id)
+        permitted = self._venue.permit(account_id, change)
         return {"address": account_id, "closed_only": permitted.closed_only,
                 "allowances_micro": {each: str(micro) for each, micro in permitted.cash_micro.items()},
                 "tokens_allowed": {each: bool(micro) for each, micro in permitted.tokens_micro.items()}}

@@ -39,24 +39,25 @@ class MarketRoutes:
         }
 
     def clob_market(self, request: Request) -> Json:
-        market = self._venue.market_terms(request.argument)
-        if market is None:
-            raise Refusal(NOT_FOUND, status=404)
-        spec, accepting, listed_ms = market
+        market = self._named(request)
+        spec = market.spec
         neg_risk = {"nr": True} if spec.neg_risk else {}
         return {
             "r": {"mi": 50, "ma": 4.5, "moas": 30},
             "t": [{"t": spec.token_ids[each], "o": spec.outcome_names[each]} for each in Outcome],
             "c": spec.condition_id, "mos": spec.min_size_micro // MICRO, "mts": spec.tick_bp / BP_PER_DOLLAR, "mbf": LEGACY_BASE_FEE,
-            "tbf": LEGACY_BASE_FEE, "ao": accepting, "cbos": True, "aot": iso_utc(listed_ms // 1000 * 1000),
+            "tbf": LEGACY_BASE_FEE, "ao": market.accepting, "cbos": True, "aot": iso_utc(market.listed_ms // 1000 * 1000),
             **({"itode": True} if self._delay_ms else {}), "fd": {"r": 0.07, "e": 1, "to": True}, "v": spec.version, **neg_risk,
         }
 
     def market(self, request: Request) -> Json:
-        found = self._venue.market_states(request.argument)
-        if not found:
+        return self._full(self._named(request))
+
+    def _named(self, request: Request) -> MarketState:
+        found = self._venue.market_state(request.argument)
+        if found is None:
             raise Refusal(NOT_FOUND, status=404)
-        return self._full(found[0])
+        return found
 
     def market_by_token(self, request: Request) -> Json:
         spec = self._venue.spec_of_token(request.argument)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from trader.exchange import refusal
+from trader.exchange.accounts import Token
 from trader.exchange.engine import Engine
 from trader.exchange.events import BookRestored, Event, TickChanged
 from trader.exchange.fault_kinds import Kind
@@ -122,25 +123,20 @@ class Venue:
                 self._record("wallet", wallet, account_id, signature_type)
             return self.wallets.may_trade(wallet, account_id, signature_type)
 
-    def has_money(self, account_id: str, signature_type: int) -> bool:
-        with self._lock:
-            return self.wallets.has_money(account_id, signature_type)
-
-    def has_account(self, account_id: str) -> bool:
-        with self.engine() as (engine, _):
-            return account_id in engine.ledger.accounts
-
     def permits(self, account_id: str) -> Permitted:
         with self.engine() as (engine, _):
             return engine.ledger.accounts[account_id].permits.shown()
 
-    def permit(self, account_id: str, change: Callable[[Permits], None]) -> None:
+    def permit(self, account_id: str, change: Callable[[Permits], None]) -> Permitted:
         """By order. Open orders that it leaves uncovered are cancelled."""
         with self.engine() as (engine, now_ms):
+            if account_id not in engine.ledger.accounts:
+                raise Refusal(f"no account {account_id!r}", status=404)
             permits = engine.ledger.accounts[account_id].permits
             change(permits)
             engine.cancel_uncovered(account_id, now_ms)
             self._record("permit", now_ms, account_id, *permits.row())
+            return permits.shown()
 
     def spec_of_token(self, token_id: str) -> MarketSpec:
         spec = self._specs.get(token_id)
@@ -202,29 +198,22 @@ class Venue:
         with self.engine() as (engine, _):
             return list(engine.records.trades.values())
 
-    def cash_micro(self, account_id: str) -> int:
+    def balance_micro(self, account_id: str, token: Token | None) -> int:
+        """Cash (`token` None) or settled tokens, whether or not an order reserves them."""
         with self.engine() as (engine, _):
-            return engine.ledger.accounts[account_id].cash_micro
+            account = engine.ledger.accounts[account_id]
+            return account.cash_micro if token is None else account.tokens_micro.get(token, 0)
 
-    def tokens_micro(self, account_id: str, spec: MarketSpec, outcome: Outcome) -> int:
-        """Settled tokens, whether or not an order reserves them."""
-        with self.engine() as (engine, _):
-            return engine.ledger.accounts[account_id].tokens_micro.get((spec.condition_id, outcome), 0)
-
-    def market_terms(self, condition_id: str) -> tuple[MarketSpec, bool, int] | None:
-        """(terms, accepting orders, listed at); None for an unknown market."""
+    def market_state(self, condition_id: str) -> MarketState | None:
+        """None for an unknown market, or one that was forgotten meanwhile."""
         with self.engine() as (engine, _):
             market = engine.markets.get(condition_id)
-            return (market.spec, market.accepting, market.listed_ms) if market else None
+            return market.state() if market else None
 
-    def market_states(self, condition_id: str = "") -> list[MarketState]:
-        """All markets in order of listing, or the one that is named."""
+    def market_states(self) -> list[MarketState]:
+        """In order of listing."""
         with self.engine() as (engine, _):
-            return [each.state() for each in engine.markets.values() if condition_id in ("", each.spec.condition_id)]
-
-    def mid_bp(self, condition_id: str) -> int:
-        with self.engine() as (engine, _):
-            return engine.markets[condition_id].mid_bp()
+            return [each.state() for each in engine.markets.values()]
 
     def open_order_ids(self, account_id: str, condition_id: str) -> set[str]:
         with self.engine() as (engine, _):
@@ -236,6 +225,8 @@ class Venue:
 
     def book(self, condition_id: str) -> BookView:
         with self.engine() as (engine, _):
+            if condition_id not in engine.markets:      # forgotten since its token was looked up
+                raise Refusal(refusal.NO_BOOK, status=404)
             return engine.markets[condition_id].view()
 
     def beat(self, api_key: str, heartbeat_id: str) -> str:

@@ -1,4 +1,6 @@
-"""Who signs for which wallet, and in which kind of wallet an account's money lies. Under the venue's lock.
+"""Who signs for which wallet, and in which kind of wallet an account's money lies.
+
+Written under the venue's lock; `has_money` is one look-up, and may be asked without it.
 
 A proxy, safe or deposit wallet belongs to the first API key that signs for it. An account has its money in wallets of one kind, that
 of its first order: asked for under another signature type there is none, which is how a live account looks to a client that was

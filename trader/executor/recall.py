@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trader.executor import requests
+from trader.executor import requests, sweep
 from trader.executor.orders import Tracked
 from trader.executor.state import State
 from trader.model.cycle import Now
@@ -39,10 +39,21 @@ def take_over(state: State, recalled: Recalled, now: Now) -> None:
     for window in recalled.windows:
         if window.winning_token is not None:
             state.windows.resolve(window.market.condition_id, window.winning_token)
+    _cancel_what_was_left(state, recalled, now)
     state.latched = {latch.name: latch for latch in recalled.latches}
     state.day = now.ms // _DAY_MS
     state.forgiven_micro = recalled.forgiven_micro
     state.day_start_micro = state.windows.pnl().marked_micro - recalled.day_pnl_micro - recalled.forgiven_micro
+
+
+def _cancel_what_was_left(state: State, recalled: Recalled, now: Now) -> None:
+    """At once, not when the next window is found: it rests there without anybody's judgement. In windows that are open also what the
+    journal does not know of."""
+    unfinished = {order.spec.condition_id for order in recalled.orders if order.state not in DONE}
+    followed = {window.market.condition_id for window in recalled.windows if window.market.close_ms > now.ms}
+    state.placed_since_proof = bool(unfinished)
+    if unfinished | followed:
+        sweep.begin(state, "recalled", cools_down=False, also=tuple(sorted(unfinished | followed)))
 
 
 def _unsettled_ms(recalled: Recalled, window: RecalledWindow) -> Iterator[int]:

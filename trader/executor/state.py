@@ -124,8 +124,7 @@ class State:
         self.fills_wanted: dict[str, int] = {}       # market → the newest request when trades began to be missing
         self.fills_since_s: dict[str, int] = {}      # market → wall time from which its trades are read
         self.happened = False                        # this cycle changed something that later ones depend on: it is journaled
-        self.upkeep_ns = 0
-        self.reconcile_ns = 0
+        self.upkeep_ns = self.reconcile_ns = 0
         self.reconcile_asked = (0, 0)                # (number, time) of the listing that is out for a comparison
         self.settled_ns = 0                          # when the last cycle ended
         self.residual_micro = 0

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 MOST_UNSENT = 10_000         # lines that a parent has not read; then actions are dropped, and counted
 WRITTEN_WITHIN_S = 2.0
-GC_THRESHOLDS = (100_000, 50, 100)       # a collection walks over every market, and hardly a cycle is made here
+GC_THRESHOLDS = (20_000, 20, 20)        # a collection walks over every market, and hardly a cycle is made here
 
 
 class Speaker:

@@ -70,6 +70,7 @@ class PoolConnection:
         self._connection = Connection(self.name, stream.url, plan, backoff, clock, self.posture, wake=self._wake_out, connect=connect,
                                       wait=wait, recorder=recorder)
         self._unreadable = UnreadableFrames(self.name)
+        self._is_woken = False
         self._orders: deque[tuple[_Order, Any]] = deque()
         self._quiet_ns = int(quiet_s * 1e9)
         self._data_ns = 0
@@ -100,6 +101,7 @@ class PoolConnection:
     def wake(self) -> None:
         with contextlib.suppress(OSError):           # full: a wake-up waits already; closed: it has ended
             self._wake_in.send(b"\0")
+        self._is_woken = True                        # after the byte: it must not be cleared while the byte is still to come
 
     def _order(self, order: _Order, what: Any) -> None:
         self._orders.append((order, what))           # visible first, then wake
@@ -203,8 +205,10 @@ class PoolConnection:
             self._connection.send(self._stream.change([token], [token]))
 
     def _take_orders(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake_out.recv(4096)                # drain before reading: an order put in between wakes again
+        if self._is_woken:                           # hardly ever: a system call a batch is worth the flag
+            self._is_woken = False
+            with contextlib.suppress(BlockingIOError):
+                self._wake_out.recv(4096)            # drain before reading: an order put in between wakes again
         while self._orders:
             order, what = self._orders.popleft()
             match order:

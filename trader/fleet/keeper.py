@@ -113,7 +113,7 @@ class Keeper:
         if self._cleanup.due():
             self._remove_expired(now_ns)
         self.recycler.run_deadlines(now_ns)
-        if self._recycle.due() and self._settings.enable_recycling == "true":
+        if self._recycle.due() and self._settings.enable_recycling:
             self.recycler.look(now_ns)
         if self._has_unplaced:
             self._place(now_ns)

@@ -79,11 +79,11 @@ class Lifecycle:
         self.scans += 1
         self.listed, self.scanned_ns, self.trouble = len(seen), now_ns, ""
         self._backoff.reset()
-        once = self._settings.enable_lifecycle != "true"
+        once = not self._settings.enable_lifecycle
         self._due_ns = now_ns + (10**18 if once else int(self._settings.discovery_s * 1e9))
 
     def _look_up(self, slug: str) -> None:
-        if slug in self._looked_up or self._settings.enable_lifecycle != "true":
+        if slug in self._looked_up or not self._settings.enable_lifecycle:
             return
         self._looked_up[slug] = None
         while len(self._looked_up) > REMEMBERED:

@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 from trader.model.setting import setting
 
-_SWITCH = ("true", "false")
-
 
 @dataclass(frozen=True)
 class FleetSettings:
-    enabled: str = setting("false", "Watch many markets, in a process tree of its own beside the desk.", choices=_SWITCH)
+    enabled: bool = setting(False, "Watch many markets, in a process tree of its own beside the desk.")
     num_workers: int = setting(4, "Worker processes that keep the books. Never more than this machine has cores.", low=1, high=64)
     handler_factory: str = setting("", "module:factory of your own handler, one a worker (docs/fleet.md). Empty: books only.")
     tags: str = setting("", "Only events with one of these tag slugs, separated by commas. Empty: all.")
     series: str = setting("", "Only events of these series slugs, separated by commas. Empty: all.")
-    min_volume: float = setting(0.0, "Only markets that have traded at least this much.", unit="$", low=0)
-    ends_within_h: float = setting(0.0, "Only markets that end within this time. 0: however late.", unit="h", low=0)
+    min_volume: float = setting(0.0, "Only markets that have traded at least this much.", unit="$", low=0,
+                                high=1_000_000_000_000)
+    ends_within_h: float = setting(0.0, "Only markets that end within this time. 0: however late.", unit="h", low=0, high=1_000_000)
     max_markets: int = setting(5000, "Most markets that are watched at once; the earliest to end are taken.", low=1, high=100_000)
-    enable_lifecycle: str = setting("true", "false: discover once at start, and never again.", choices=_SWITCH)
+    enable_lifecycle: bool = setting(True, "false: discover once at start, and never again.")
     discovery_s: float = setting(60.0, "Time between two full listings.", unit="s", low=0.1, high=86_400)
     expiry_s: float = setting(30.0, "Time between two looks for markets that have ended.", unit="s", low=0.1, high=86_400)
     cleanup_s: float = setting(3600.0, "Time between two removals of ended markets.", unit="s", low=0.1, high=86_400)
@@ -31,7 +30,7 @@ class FleetSettings:
                                    unit="ms", low=0, high=60_000)
     quiet_s: float = setting(10.0, "A connection without data this long must send one book on request, or it is frozen.", unit="s",
                              low=0.5, high=3600)
-    enable_recycling: str = setting("true", "false: connections are only reconnected, never replaced.", choices=_SWITCH)
+    enable_recycling: bool = setting(True, "false: connections are only reconnected, never replaced.")
     recycle_s: float = setting(60.0, "Time between two looks for connections to replace.", unit="s", low=0.1, high=86_400)
     recycle_pollution: float = setting(0.30, "Share of ended markets from which a connection is replaced.", low=0.01, high=1)
     recycle_age_h: float = setting(24.0, "Age from which a connection is replaced.", unit="h", low=0.001, high=10_000)

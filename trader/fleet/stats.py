@@ -87,7 +87,7 @@ class FleetStats:
 
     def _lifecycle_ailment(self) -> str:
         scanned_ns = self._lifecycle.scanned_ns
-        if scanned_ns is not None and self._settings.enable_lifecycle != "true":
+        if scanned_ns is not None and not self._settings.enable_lifecycle:
             return ""
         since_ns = self._clock.monotonic_ns() - (self._started_ns if scanned_ns is None else scanned_ns)
         is_late = since_ns > LATE_SCANS * self._settings.discovery_s * 1e9

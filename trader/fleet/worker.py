@@ -29,7 +29,7 @@ from trader.venues.polymarket.market_stream import PolymarketMarketStream
 log = logging.getLogger(__name__)
 
 READ_BYTES = 1024 * 1024
-MOST_READS = 16                      # of one cycle: deadlines and reports must not wait for the end of a flood
+MOST_READS = 2                       # of one cycle: deadlines and reports must not wait for the end of a flood
 ASK_AGAIN_EVERY_NS = 1_000_000_000
 PARK_MS = 250
 

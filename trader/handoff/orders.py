@@ -36,6 +36,7 @@ class FeedOrders:
     def __init__(self) -> None:
         self._slot: deque[Subscription] = deque(maxlen=1)
         self._errands: dict[tuple[Errand, str], str] = {}
+        self._rung: deque[None] = deque(maxlen=1)    # something was put since the last drain: spares the feed a system call a cycle
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
@@ -50,8 +51,12 @@ class FeedOrders:
         self._wake()
 
     def take(self) -> Subscription | None:           # the feed's thread
+        if not self._rung:
+            return None
+        self._rung.clear()
         with contextlib.suppress(BlockingIOError):
-            self._wake_out.recv(4096)                # drain before reading the slot: an order put in between wakes again
+            while self._wake_out.recv(65_536):       # drain before reading the slot: an order put in between wakes again
+                pass
         return self._slot.pop() if self._slot else None
 
     def take_errand(self) -> tuple[Errand, str, str] | None:         # the feed's thread, after `take`, until None
@@ -64,6 +69,8 @@ class FeedOrders:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):           # full: a wake-up already waits and serves this order too;
             self._wake_in.send(b"\0")                # closed: the feed has ended, and says so itself
+        self._rung.append(None)                      # after the byte: the other way round, a feed in between would find nothing to
+                                                     # drain, and the byte that comes then would wake it for ever
 
     def fileno(self) -> int:
         return self._wake_out.fileno()

@@ -17,7 +17,7 @@ from trader.handoff.inbox import ExecutorInbox
 from trader.handoff.orders import FeedOrders, Subscription
 from trader.markets.resolution import Resolutions
 from trader.markets.schedule import ANSWER_LIMIT_MS, AskSchedule, Reminder
-from trader.markets.selection import Sighting, learn, next_switch_ms, select
+from trader.markets.selection import Sighting, learn, listing_of, next_switch_ms, select
 from trader.markets.settings import MarketSettings
 from trader.model.event import MarketChange, MarketResolved
 from trader.model.market import LiveMarket, Market
@@ -132,7 +132,7 @@ class MarketsRole:
         self.posture.declare("discovering", ANSWER_LIMIT_MS)
         self.stats = self.stats._replace(asked=self.stats.asked + 1)
         try:
-            listing = self._listing(self._clock.wall_ms())
+            listing = listing_of(self._settings, self._discovery, self._clock.wall_ms())
         except (ConnectionLost, WireError) as error:
             self._say_unanswered(error)
             return
@@ -145,13 +145,6 @@ class MarketsRole:
         self._take(listing)
         self._choose()
         self._say_missing(now_ns)
-
-    def _listing(self, now_ms: int) -> Listing:
-        if self._settings.condition_id:
-            return self._discovery.by_condition_id(self._settings.condition_id)
-        if self._settings.slug:
-            return self._discovery.by_slug(self._settings.slug, now_ms)
-        return self._discovery.windows(self._settings.series_id, now_ms)
 
     def _take(self, listing: Listing) -> None:
         now_ms = self._clock.wall_ms()
@@ -201,8 +194,8 @@ class MarketsRole:
             if self._missing.over():
                 log.info("%s: live and next window are known again", wanted)
         elif self._missing.due(now_ns):
-            log.warning("%s: %s; asked again every %g s. If this lasts, check it against the venue's page: market.series_id, slug, condition_id.",
-                        wanted, absence_text(self._chosen), self._settings.discovery_s)
+            log.warning("%s: %s; asked again every %g s. If this lasts, check it against the venue's page: market.series_id, slug, "
+                        "condition_id.", wanted, absence_text(self._chosen), self._settings.discovery_s)
 
 
 def absence_text(chosen: LiveMarket) -> str:

@@ -1,4 +1,4 @@
-"""Which window is live and which comes next. Pure; called on the `markets` thread.
+"""Which window is live and which comes next. Pure but for the question to the venue; called on the `markets` thread.
 
 Fed with what discovery listed and the wall time; windows are keyed by condition id and UTC milliseconds, never by slug.
 """
@@ -8,10 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from trader.markets.settings import MarketSettings
 from trader.model.market import LiveMarket, Market
-from trader.venues.contract import Listing
+from trader.venues.contract import Discovery, Listing
 
 _GONE_AFTER = 2      # listings in a row without a window that they should show; one alone may be a hiccup
+
+
+def listing_of(wanted: MarketSettings, discovery: Discovery, now_ms: int) -> Listing:
+    """Asks the venue for what the settings name. Blocks; raises what `discovery` raises."""
+    if wanted.condition_id:
+        return discovery.by_condition_id(wanted.condition_id)
+    return discovery.by_slug(wanted.slug, now_ms) if wanted.slug else discovery.windows(wanted.series_id, now_ms)
 
 
 class Sighting(NamedTuple):

@@ -6,7 +6,7 @@ because its market is about to close does its work. Guards and mode are told bes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trader.model.book import FeedHealth
@@ -25,13 +25,13 @@ class Verdict(NamedTuple):
     reason: str                  # empty when ok
 
 
-def examine(settings: Settings, desk: Desk | None, roles: Sequence[RoleReport], now_ns: int, run_trouble: str) -> dict[str, Any]:
-    """`ok` is the whole; `run_trouble` says why the run as such is over or never began, or is empty."""
+def examine(settings: Settings, desk: Desk | None, roles: Sequence[RoleReport], now_ns: int, others: Mapping[str, str]) -> dict[str, Any]:
+    """`ok` is the whole. `others`: what is wrong with components that are no roles, or empty: the run, the embedded exchange."""
     ailments = _role_ailments(roles, settings.runtime.watchdog_ms)
     if desk is not None:
         for name, reason in _own_ailments(settings, desk, now_ns).items():
             ailments[name] = ailments.get(name) or reason
-    ailments["run"] = run_trouble
+    ailments |= others
     held = desk.hands.inventory.read() if desk else None
     return {
         "ok": not any(ailments.values()),
@@ -39,6 +39,11 @@ def examine(settings: Settings, desk: Desk | None, roles: Sequence[RoleReport], 
         "trading_mode": held.mode.name if held else None,
         "guards": list(held.reasons) if held else [],
     }
+
+
+def keep_their_word(roles: Iterable[RoleReport], watchdog_ms: int) -> bool:
+    """Every thread runs and is within its declared limit, or at most the watchdog's patience beyond."""
+    return not any(_role_ailment(role, watchdog_ms) for role in roles)
 
 
 def _role_ailments(roles: Iterable[RoleReport], watchdog_ms: int) -> dict[str, str]:

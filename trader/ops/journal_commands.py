@@ -110,8 +110,8 @@ def _verified(files: list[Path], run_id: str, *, as_json: bool) -> str:
         raise JournalError(f"run {chosen.run_id} of trader {chosen.version} does not replay: {verdict.difference}.",
                            remedy="If this is the same version, report it with the journal: the core must follow from its letters alone.")
     if as_json:
-        return json.dumps({"run": chosen.run_id, "mode": chosen.mode, "started": utc_text(chosen.started_ms), "end_reason": chosen.end_reason,
-                           "replays": True, **verdict._asdict()}, indent=2)
+        return json.dumps({"run": chosen.run_id, "mode": chosen.mode, "started": utc_text(chosen.started_ms),
+                           "end_reason": chosen.end_reason, **verdict._asdict()}, indent=2)
     how = f"ended by {chosen.end_reason}" if chosen.end_reason is not None else "its end is not recorded: it runs, or was killed"
     return (f"run {chosen.run_id} ({chosen.mode}, {utc_text(chosen.started_ms)}, {how}): {verdict.cycles} cycles with "
             f"{verdict.letters} letters replayed, all {verdict.actions} actions and every guard as recorded")

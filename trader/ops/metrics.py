@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from trader import __version__
 from trader.model.intent import Mode
@@ -19,14 +19,6 @@ from trader.runtime.latency import BOUNDS_NS, Histogram, LatencyWindow
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHOWN = [index for index, bound_ns in enumerate(BOUNDS_NS)          # 1, 2 and 5 of each decade, from 10 µs to 5 s
           if str(bound_ns).rstrip("0") in ("1", "2", "5") and 10**4 <= bound_ns <= 5 * 10**9]
-
-
-class Measured(Protocol):
-    """What a `Trader` shows of itself."""
-
-    def stats(self) -> dict[str, Any]: ...
-    def health(self) -> dict[str, Any]: ...
-    def latencies(self) -> Mapping[str, LatencyWindow]: ...
 
 
 class _Family(NamedTuple):
@@ -113,9 +105,8 @@ _LATENCY = "trader_latency_seconds"
 _EDGES = [*(f"{BOUNDS_NS[shown] / 1e9:g}" for shown in _SHOWN), "+Inf"]
 
 
-def metrics_text(trader: Measured) -> bytes:
-    stats, health = trader.stats(), trader.health()
-    return "\n".join([*_told(stats), *_states(stats, health), *_histograms(trader.latencies()), *_process(stats), ""]).encode()
+def metrics_text(stats: Mapping[str, Any], health: Mapping[str, Any], latencies: Mapping[str, LatencyWindow]) -> bytes:
+    return "\n".join([*_told(stats), *_states(stats, health), *_histograms(latencies), *_process(stats), ""]).encode()
 
 
 def _told(stats: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import httpx
 from trader.errors import AuthError, ConnectionLost, TraderError, VenueUnreachable
 from trader.feeds.frames import CLOSE, TEXT, FrameReader
 from trader.feeds.line import Connect, Line, Wait, open_line, wait_readable
+from trader.markets.selection import listing_of
 from trader.model.market import Market
 from trader.model.units import MICRO
 from trader.ops.check import FAILED, OK, SKIPPED, Check
@@ -125,10 +126,7 @@ class Preflight:
     def _market_found(self, what: str) -> Check:
         venue, wanted = self._settings.polymarket, self._settings.market
         discovery, now_ms = GammaDiscovery(venue.gamma_url, self._client), self._clock.wall_ms()
-        if wanted.condition_id:
-            found = discovery.by_condition_id(wanted.condition_id).open
-        else:
-            found = (discovery.by_slug(wanted.slug, now_ms) if wanted.slug else discovery.windows(wanted.series_id, now_ms)).open
+        found = listing_of(wanted, discovery, now_ms).open
         if not found:
             return Check(what, FAILED, f"{wanted.wanted} has no market that takes orders now.",
                          "Check it on the venue's page: market.series_id, slug, condition_id.")

@@ -50,6 +50,10 @@ class DeskStats:
         self._seconds = self._elapsed_s()
         self._verified = verified
 
+    def report(self) -> ExecutorReport | None:
+        """The executor's newest word."""
+        return None if self._desk is None else self._desk.hands.report.read()
+
     def depths(self) -> dict[str, int]:
         """How much waits in each hand-off."""
         if self._desk is None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
@@ -36,13 +36,13 @@ _HEADERS = {
 _MOST_NUMBER_DIGITS = 15
 
 
-class Shown(Protocol):
-    """What a `Trader` shows of itself."""
+class Shown(NamedTuple):
+    """What a `Trader` shows of itself. Called on the workers and on `ops-http`."""
 
-    def stats(self) -> dict[str, Any]: ...
-    def health(self) -> dict[str, Any]: ...
-    def latencies(self) -> Mapping[str, LatencyWindow]: ...
-    def threads_text(self) -> str: ...
+    stats: Callable[[], dict[str, Any]]
+    health: Callable[[], dict[str, Any]]
+    latencies: Callable[[], Mapping[str, LatencyWindow]]
+    threads_text: Callable[[], str]
 
 
 class Request(NamedTuple):
@@ -70,7 +70,7 @@ class StatusPages:
             "/": lambda query: Answer(200, self._document.html, _HTML, {"Content-Security-Policy": self._document.policy}),
             "/health": lambda query: self._health(),
             "/stats": lambda query: _json(200, self._trader.stats()),
-            "/metrics": lambda query: Answer(200, metrics_text(self._trader), CONTENT_TYPE),
+            "/metrics": lambda query: self._metrics(),
             "/threads": self._threads,
             "/series": self._history,
         }
@@ -121,6 +121,10 @@ class StatusPages:
     def _health(self) -> Answer:
         report = self._trader.health()
         return _json(200 if report["ok"] else 503, report)
+
+    def _metrics(self) -> Answer:
+        trader = self._trader
+        return Answer(200, metrics_text(trader.stats(), trader.health(), trader.latencies()), CONTENT_TYPE)
 
     def _threads(self, query: Mapping[str, list[str]]) -> Answer:
         if "json" in query:

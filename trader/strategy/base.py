@@ -65,7 +65,7 @@ def _class_of_user(name: str) -> type[Strategy]:
         found = getattr(module, class_name, None)
     except _ANYTHING as why:
         raise ConfigError(f"strategy.name: {module_name} cannot be imported ({type(why).__name__}: {why}).",
-                          remedy="Put it beside conf.yaml or into the current folder, or its folder on PYTHONPATH, and correct it.") from why
+                          remedy="Put it beside conf.yaml or into the current folder, or its folder on PYTHONPATH; correct it.") from why
     if not isinstance(found, type) or not callable(getattr(found, "quote", None)):
         raise ConfigError(f"strategy.name: {module_name} ({getattr(module, '__file__', None)}) has no class {class_name!r} with a "
                           "method `quote`.", remedy="docs/write-a-strategy.md shows one. If that is another module, rename yours.")

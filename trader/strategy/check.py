@@ -27,6 +27,8 @@ def fault_in(wanted: Any, tick_bp: int) -> str | None:
         return f"the reason was {_shown(reason)}, must be text"
     if type(quotes) is not tuple:
         return f"quotes were {_shown(quotes)}, must be a tuple of Quote"
+    if len(quotes) > 2 * MAX_QUOTES_A_SIDE:          # before each is looked at: a million would take a second
+        return f"{len(quotes)} quotes, must be at most {MAX_QUOTES_A_SIDE} a side"
     for number, quote in enumerate(quotes):
         if (fault := _fault_in_quote(quote, tick_bp)) is not None:
             return f"quote {number}: {fault}"

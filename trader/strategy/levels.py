@@ -26,28 +26,28 @@ class Resting(NamedTuple):
 def resting(working: Iterable[WorkingOrder], yes_token: str) -> list[Resting]:
     """What is being cancelled is gone."""
     found: dict[tuple[Side, int, PriceBp], int] = {}
-    for order in working:
-        if order.state is not OrderState.PENDING_CANCEL:
-            yes_bp = order.price_bp if order.token_id == yes_token else complement_bp(order.price_bp)
-            key = order.slot.side, order.slot.level, yes_bp
-            found[key] = found.get(key, 0) + order.remaining_micro
+    for _, (side, level, _), token_id, _, price_bp, remaining_micro, state in working:
+        if state is not OrderState.PENDING_CANCEL:
+            key = side, level, price_bp if token_id == yes_token else complement_bp(price_bp)
+            found[key] = found.get(key, 0) + remaining_micro
     return [Resting(*key, size_micro) for key, size_micro in found.items()]
 
 
 def in_place(quotes: Sequence[Quote], side: Side, open_orders: Iterable[Resting]) -> list[Quote]:
     """The quotes of one side, each at the level at which its price rests; the others fill the gaps in the order given."""
     levels: dict[PriceBp, list[int]] = {}
-    for order in open_orders:
-        if order.side is side:
-            levels.setdefault(order.price_bp, []).append(order.level)
+    for rests_side, level, price_bp, _ in open_orders:
+        if rests_side is side:
+            levels.setdefault(price_bp, []).append(level)
     placed: dict[int, Quote] = {}
     new: list[Quote] = []
     for quote in quotes:
-        free = [level for level in levels.get(quote.price_bp, ()) if level not in placed]
-        if free:
-            placed[min(free)] = quote
-        else:
+        at = levels.get(quote.price_bp)
+        level = None if at is None else at[0] if len(at) == 1 else min((each for each in at if each not in placed), default=None)
+        if level is None or level in placed:
             new.append(quote)
+        else:
+            placed[level] = quote
     arranged: list[Quote] = []
     for level in range(max(placed, default=-1) + 1):
         if level in placed:

@@ -18,6 +18,7 @@ from trader.handoff.mailbox import IntentMailbox
 from trader.model.book import MarketBook, ReferencePrice
 from trader.model.intent import Inventory, Mode, Quote, QuoteIntent, Strategy, StrategyPulse, StrategyView
 from trader.model.market import LiveMarket
+from trader.model.units import PriceBp
 from trader.runtime.clock import Clock
 from trader.runtime.latency import LatencyWindow
 from trader.runtime.pacer import Pacer
@@ -26,7 +27,7 @@ from trader.strategy.base import strategy_named
 from trader.strategy.check import fault_in
 from trader.strategy.closing import CloseClock
 from trader.strategy.settings import StrategySettings
-from trader.strategy.triggers import BY_PRICE, Moment, Trigger, moment_of
+from trader.strategy.triggers import BY_PRICE, Moment, Trigger, moment_of, moved
 from trader.strategy.view import NoView, Snapshots, ViewBuilder
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class StrategyRole:
         self._refused = self._reloads = 0
         self._published = Decision("", Mode.STOP, (), "nothing decided yet")
         self._published_ns: int | None = None
+        self._published_fair_bp: PriceBp | None = None
         self._runs = self._intents = 0
         self.lateness = LatencyWindow()      # of each tick
         self.latency = LatencyWindow()       # receipt of the price that triggered an early run → intent, unless it was held back
@@ -163,7 +165,7 @@ class StrategyRole:
         self._runs += 1
         self._trigger.ran(moment)
         decision = self._decide(scene)
-        if self._is_news(decision, now_ns, at_tick=at_tick and isinstance(scene, StrategyView)):
+        if self._is_news(decision, moment, now_ns, at_tick=at_tick and isinstance(scene, StrategyView)):
             self._publish(decision, scene, now_ns, prompt)
         self._pulse.publish(StrategyPulse(now_ns, self._pacer.ticks, self._pacer.skipped, moment.fair_bp))
 
@@ -186,13 +188,14 @@ class StrategyRole:
         self._fault = fault
         return reason
 
-    def _is_news(self, decision: Decision, now_ns: int, *, at_tick: bool) -> bool:
-        """Quotes only when they changed. A STOP at every tick; one for want of a view when it changed or once a second."""
+    def _is_news(self, decision: Decision, moment: Moment, now_ns: int, *, at_tick: bool) -> bool:
+        """Quotes only when they changed, or the fair price by a tick: what is a fat finger is judged by the intent's. A STOP at every
+        tick; one for want of a view when it changed or once a second."""
         last = self._published
         if self._published_ns is None or decision[:3] != last[:3]:
             return True
         if decision.mode is not Mode.STOP:
-            return False
+            return moved(self._published_fair_bp, moment.fair_bp, moment.tick_bp)
         return at_tick or decision.reason != last.reason or now_ns - self._published_ns >= _IDLE_STOP_NS
 
     def _publish(self, decision: Decision, scene: StrategyView | NoView, now_ns: int, prompt: bool) -> None:
@@ -202,7 +205,7 @@ class StrategyRole:
         elif decision.reason != self._published.reason:
             log.info("nothing is quoted: %s", decision.reason)
         self._intents += 1
-        self._published, self._published_ns = decision, now_ns
+        self._published, self._published_ns, self._published_fair_bp = decision, now_ns, fair_bp
         decided_ns = self._clock.monotonic_ns()
         self._mailbox.put(QuoteIntent(self._intents, decision.condition_id, decision.mode, decision.quotes, fair_bp,
                                       decision.reason, decided_ns, snapshot_ns))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -23,12 +22,12 @@ def touch_of_others(yes: BookTop, working: Iterable[WorkingOrder]) -> Touch:
 
     The venue shows a bid for NO at 40 ¢ as an ask for YES at 60 ¢, so our orders of both tokens are counted in YES terms.
     """
-    ours: Counter[tuple[Side, int]] = Counter()
-    for order in working:
-        price_bp = order.price_bp if order.token_id == yes.token_id else complement_bp(order.price_bp)
-        ours[order.slot.side, price_bp] += order.remaining_micro
+    ours: dict[tuple[Side, int], int] = {}
+    for _, (side, _, _), token_id, _, price_bp, remaining_micro, _ in working:
+        key = side, price_bp if token_id == yes.token_id else complement_bp(price_bp)
+        ours[key] = ours.get(key, 0) + remaining_micro
     return Touch(_best(yes.bids, Side.BUY, ours), _best(yes.asks, Side.SELL, ours))
 
 
-def _best(levels: tuple[Level, ...], side: Side, ours: Counter[tuple[Side, int]]) -> PriceBp | None:
-    return next((level.price_bp for level in levels if level.size_micro > ours[side, level.price_bp]), None)
+def _best(levels: tuple[Level, ...], side: Side, ours: dict[tuple[Side, int], int]) -> PriceBp | None:
+    return next((price_bp for price_bp, size_micro in levels if size_micro > ours.get((side, price_bp), 0)), None)

@@ -79,12 +79,12 @@ class Trigger:
 
 
 def cause_in_prices(last: Moment, now: Moment, threshold_bp: int) -> str | None:
-    if _moved(last.bid_bp, now.bid_bp, threshold_bp) or _moved(last.ask_bp, now.ask_bp, threshold_bp):
+    if moved(last.bid_bp, now.bid_bp, threshold_bp) or moved(last.ask_bp, now.ask_bp, threshold_bp):
         return "book"
-    return "fair" if _moved(last.fair_bp, now.fair_bp, threshold_bp) else None
+    return "fair" if moved(last.fair_bp, now.fair_bp, threshold_bp) else None
 
 
-def _moved(last_bp: int | None, now_bp: int | None, threshold_bp: int) -> bool:
+def moved(last_bp: int | None, now_bp: int | None, threshold_bp: int) -> bool:
     if last_bp is None or now_bp is None:
         return last_bp is not now_bp
     return abs(now_bp - last_bp) >= threshold_bp

@@ -15,6 +15,8 @@ from trader.strategy.settings import StrategySettings
 from trader.strategy.strike import Strike, StrikeWatch
 from trader.strategy.volatility import ShockGauge, VolatilityEstimate
 
+_CANDLE_MS = 3_600_000       # of the reference whose open is the strike; a shorter window may begin with one, a longer settles on others
+
 NO_STRIKE = "strike unknown: waiting for the kline of this window"
 PROVISIONAL = "strike is provisional: the kline of this window has not arrived"
 
@@ -60,6 +62,9 @@ class ViewBuilder:
             return NoView(market.condition_id, "waiting for the first reference price")
         if market.settles_on not in ("", reference.symbol):
             return NoView(market.condition_id, observed_only(market.settles_on, reference.symbol))
+        if market.window_ms > _CANDLE_MS:
+            return NoView(market.condition_id, f"observed only: this window lasts {market.window_ms / _CANDLE_MS:g} h, the strike is the "
+                          "open of an hour's candle")
         # An intent that reaches the executor before it switched would be discarded there and not be repeated by us.
         if inventory is None or inventory.condition_id != market.condition_id:
             return NoView(market.condition_id, "waiting for the executor to take over this market")

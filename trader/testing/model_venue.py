@@ -2,7 +2,7 @@
 
 It knows nothing of wires, threads or time. It checks what a venue would (no sale of what is not settled, no buy beyond the
 cash) and keeps `refused` so that a test can say that a correct executor is never refused for those reasons. `mood` makes it
-refuse places for reasons of its own.
+refuse places for reasons of its own, of a batch only some. What takes is filled up to `demand_micro`, and the rest is gone.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class ModelVenue:
         self.truth: list[Truth] = []
         self.refused: list[str] = []
         self.mood: tuple[Outcome, int] | None = None         # how every place is refused now, and its retry_after_ms
+        self.mood_every = 1                                  # only each n-th order of a batch is refused
+        self.demand_micro = 0                                # what others bid for, at any price, of each order that takes
         self.now_ms = 0
 
     # --- what the venue does by itself ------------------------------------------------------------------------------
@@ -123,7 +125,8 @@ class ModelVenue:
     def serve(self, request: Request) -> Result:
         match request:
             case PlaceOrders():
-                return PlaceResult(request, tuple(self._place(order_id, spec) for order_id, spec in request.orders), Timing())
+                return PlaceResult(request, tuple(self._place(order_id, spec, index)
+                                                  for index, (order_id, spec) in enumerate(request.orders, 1)), Timing())
             case CancelOrders():
                 return CancelResult(request, tuple(self._cancel(order_id) for order_id in request.order_ids), Timing())
             case CancelMarket():
@@ -142,10 +145,15 @@ class ModelVenue:
                 tokens = tuple((token, self.settled.get(token, 0)) for token in request.token_ids)
                 return BalancesRead(request, Outcome.OK, MoneyMicro(self.cash_micro), tokens, Timing())
 
-    def _place(self, order_id: str, spec: OrderSpec) -> Answer:
+    def expire_heartbeat(self) -> None:
+        """The dead-man's switch: everything goes."""
+        for order_id in self.live():
+            self._cancel(order_id)
+
+    def _place(self, order_id: str, spec: OrderSpec, index: int) -> Answer:
         if order_id in self.orders:
             return Answer(order_id, Outcome.DUPLICATE)
-        if self.mood is not None:
+        if self.mood is not None and index % self.mood_every == 0:
             return Answer(order_id, self.mood[0], "not now", self.mood[1])
         held = self.settled.get(spec.token_id, 0) - self.open_micro(spec.token_id, Side.SELL)
         if spec.side is Side.SELL and spec.size_micro > held:
@@ -154,8 +162,13 @@ class ModelVenue:
         if spec.side is Side.BUY and notional_micro(spec.price_bp, spec.size_micro) > self.cash_micro:
             self.refused.append(order_id)
             return Answer(order_id, Outcome.INSUFFICIENT_BALANCE, "not enough balance / allowance")
+        if spec.takes and not self.demand_micro:
+            return Answer(order_id, Outcome.NO_MATCH, "no orders found to match")
         self.orders[order_id] = _Resting(spec, 0, VenueStatus.LIVE)
         self.truth.append(self._update(order_id))
+        if spec.takes:
+            self.fill(order_id, self.demand_micro)
+            self._cancel(order_id)
         return Answer(order_id, Outcome.OK)
 
     def _cancel(self, order_id: str) -> Answer:

@@ -224,7 +224,7 @@ class SnapshotSource(Protocol):
 
 
 class Listing(NamedTuple):
-    """What the venue says of the windows that it was asked for. One that is in neither may be anything: not listed yet, or too far ahead."""
+    """What the venue says of the windows that it was asked for. One that is in neither may be not listed yet, or too far ahead."""
 
     open: tuple[Market, ...] = ()            # take orders now, by close time
     shut: frozenset[str] = frozenset()       # condition ids of those that take none now, whatever their close time says

@@ -93,6 +93,11 @@ def test_what_is_too_small_for_an_order_is_left_out(make):
     assert quoted(make.view(inventory=holding(make, cash=2))) == {Side.BUY: [], Side.SELL: []}
 
 
+def test_the_names_of_the_documentation_page_fit_too():
+    text = '{"minPrice": 0.1, "maxPrice": 0.9, "spread": 0.02, "delta": 0.01, "depth": 0.05}'
+    assert params_from(AmmParams, text) == AmmParams(0.1, 0.9, 0.02, 0.01, 0.05)
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ('{"p_min": 0.9, "p_max": 0.2}', "p_min: was 0.9, must be below p_max"),
     ('{"delta": 0.001, "depth": 0.5}', "more than 50 orders a side"),

@@ -53,7 +53,8 @@ def test_other_events_and_other_candles_are_counted_by_name() -> None:
 
 @pytest.mark.parametrize("bad", [
     b"", b"[]", b"7", b"{}", frame(QUOTED, s="ETHUSDT"), frame(QUOTED, b="0.00000000"), frame(QUOTED, b="70000"),
-    frame(QUOTED, a=None), frame(KLINE, k=7), frame(KLINE, k=KLINE["k"] | {"o": "0.0000"}), frame(TRADED, p="-1"), frame(TRADED, p="1e5"), b'{"data":null}', b'{"e":["x"]}',
+    frame(QUOTED, a=None), frame(KLINE, k=7), frame(KLINE, k=KLINE["k"] | {"o": "0.0000"}),
+    frame(TRADED, p="-1"), frame(TRADED, p="1e5"), b'{"data":null}', b'{"e":["x"]}',
 ])
 def test_what_is_not_a_market_of_this_pair_is_a_wire_error(bad: bytes) -> None:
     with pytest.raises(WireError):

@@ -158,7 +158,8 @@ function showState(stats, health) {
 
 const STATES = {WORKING: "working", PENDING_NEW: "placing", PENDING_CANCEL: "cancelling", UNKNOWN: "unknown"};
 function showOrders(stats) {
-  fillTable(find("#orders tbody"), stats.quotes.map((one) => [
+  const inYes = (one) => (one.side === one.token_side ? one.price : 1 - one.price);
+  fillTable(find("#orders tbody"), [...stats.quotes].sort((one, other) => inYes(other) - inYes(one)).map((one) => [
     [one.side === "BUY" ? "bid" : "ask", one.side === "BUY" ? "bid" : "ask"],
     [`${one.token_side.toLowerCase()} ${(one.side === one.token_side) ? "YES" : "NO"}`, "text"], [AS.cents(one.price)], [short(one.remaining)],
     [STATES[one.state] || one.state, "text"],

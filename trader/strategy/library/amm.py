@@ -10,11 +10,12 @@ Floats stay inside the curve: prices are whole ticks, and a size leaves as whole
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from trader.errors import ConfigError
+from trader.model.book import BookTop
 from trader.model.intent import Mode, Quote, StrategyView
 from trader.model.order import Side
 from trader.model.setting import setting
@@ -31,6 +32,8 @@ _CENTISHARE_MICRO = MICRO // 100
 
 @dataclass(frozen=True)
 class AmmParams:
+    ALIASES: ClassVar[Mapping[str, str]] = {"minPrice": "p_min", "maxPrice": "p_max"}
+
     p_min: float = setting(0.05, "No bid below.", unit="$", low=0.0001, high=0.9999)
     p_max: float = setting(0.95, "No ask above.", unit="$", low=0.0001, high=0.9999)
     spread: float = setting(0.01, "Distance of the first order from the target.", unit="$", low=0.0001, high=0.5)
@@ -53,23 +56,14 @@ DEFAULTS = AmmParams()
 
 
 class _Pool(NamedTuple):
-    """One token's pool at one target price. All prices are of this token, in bp, best first; sizes are cumulative."""
+    """One token's pool at one target price. All prices are of this token, in bp, best first."""
 
-    bids_bp: tuple[int, ...]
-    bid_shares: tuple[float, ...]    # for each dollar of collateral
-    asks_bp: tuple[int, ...]
-    ask_shares: tuple[float, ...]    # for each share held
+    bids: tuple[tuple[int, float], ...]      # (price, shares for each dollar of collateral)
+    asks: tuple[tuple[int, float], ...]      # (price, shares for each share held)
 
     def phi(self) -> float:
         """Shares that one dollar of collateral bids for at the best price."""
-        return self.bid_shares[0] if self.bid_shares else 0.0
-
-    def bids(self, collateral: float) -> dict[int, int]:
-        """Price → size (micro shares) of the bids that this many dollars make."""
-        return _steps(self.bids_bp, self.bid_shares, collateral)
-
-    def asks(self, shares: float) -> dict[int, int]:
-        return _steps(self.asks_bp, self.ask_shares, shares)
+        return self.bids[0][1] if self.bids else 0.0
 
 
 class Amm:
@@ -92,17 +86,14 @@ class Amm:
         ask_quotes = _compared(Side.SELL, sorted(asks.items()), rests, view)
         return mode, (*in_place(bid_quotes, Side.BUY, rests), *in_place(ask_quotes, Side.SELL, rests)), reason
 
-    def _sizes(self, view: StrategyView, target_bp: int) -> tuple[Counter[int], Counter[int]]:
+    def _sizes(self, view: StrategyView, target_bp: int) -> tuple[dict[int, int], dict[int, int]]:
         """Size by price of all bids and of all asks, in YES terms."""
         held, tick_bp = view.inventory, view.book.yes.tick_bp
         yes, no = self._pool(target_bp, tick_bp), self._pool(BP_PER_DOLLAR - target_bp, tick_bp)
-        yes_asks, no_asks = yes.asks(held.yes_effective_micro / MICRO), no.asks(held.no_effective_micro / MICRO)
+        yes_asks, no_asks = _sized(yes.asks, held.yes_effective_micro / MICRO), _sized(no.asks, held.no_effective_micro / MICRO)
         cash = max(0.0, min(held.cash_micro / MICRO, self._params.max_collateral))
         cash_yes, cash_no = _collateral(cash, yes, no, yes_asks, no_asks)
-        bids, asks = Counter(yes.bids(cash_yes)), Counter(yes_asks)
-        bids.update({BP_PER_DOLLAR - price_bp: size for price_bp, size in no_asks.items()})
-        asks.update({BP_PER_DOLLAR - price_bp: size for price_bp, size in no.bids(cash_no).items()})
-        return bids, asks
+        return _with_other(_sized(yes.bids, cash_yes), no_asks), _with_other(yes_asks, _sized(no.bids, cash_no))
 
     def _pool(self, target_bp: int, tick_bp: int) -> _Pool:
         key = target_bp, tick_bp
@@ -121,8 +112,8 @@ class Amm:
         asks = range(target_bp + self._spread_bp, highest_bp + 1, self._delta_bp)
         bids_bp = tuple(dict.fromkeys(price for each in bids if (price := floor_to_tick(each, tick_bp)) >= lowest_bp))
         asks_bp = tuple(dict.fromkeys(price for each in asks if (price := ceil_to_tick(each, tick_bp)) <= highest_bp))
-        return _Pool(bids_bp, tuple(_bought(target_bp, price_bp, lowest_bp) for price_bp in bids_bp),
-                     asks_bp, tuple(_sold(target_bp, price_bp, highest_bp) for price_bp in asks_bp))
+        return _Pool(_steps(bids_bp, [_bought(target_bp, price_bp, lowest_bp) for price_bp in bids_bp]),
+                     _steps(asks_bp, [_sold(target_bp, price_bp, highest_bp) for price_bp in asks_bp]))
 
 
 def _collateral(cash: float, yes: _Pool, no: _Pool, yes_asks: dict[int, int], no_asks: dict[int, int]) -> tuple[float, float]:
@@ -150,13 +141,22 @@ def _inverse_root(price_bp: int) -> float:
     return math.sqrt(BP_PER_DOLLAR / price_bp)
 
 
-def _steps(prices_bp: tuple[int, ...], cumulative: tuple[float, ...], amount: float) -> dict[int, int]:
-    """What each price adds, in whole hundredths of a share, rounded down."""
-    sizes, before = {}, 0.0
-    for price_bp, after in zip(prices_bp, cumulative, strict=True):
-        sizes[price_bp] = int((after - before) * amount * 100 + 1e-6) * _CENTISHARE_MICRO
-        before = after
-    return sizes
+def _steps(prices_bp: Sequence[int], cumulative: Sequence[float]) -> tuple[tuple[int, float], ...]:
+    """What each price adds to those before it."""
+    return tuple((price_bp, after - before) for price_bp, after, before in zip(prices_bp, cumulative, (0.0, *cumulative), strict=False))
+
+
+def _sized(steps: Iterable[tuple[int, float]], amount: float) -> dict[int, int]:
+    """Price → size (micro shares) of what an amount makes: whole hundredths of a share, rounded down."""
+    return {price_bp: int(shares * amount * 100 + 1e-6) * _CENTISHARE_MICRO for price_bp, shares in steps}
+
+
+def _with_other(sizes: dict[int, int], of_other_token: dict[int, int]) -> dict[int, int]:
+    """One side in YES terms: `sizes`, and what the other pool adds to it from the far end of the dollar."""
+    merged = dict(sizes)
+    for price_bp, size_micro in of_other_token.items():
+        merged[BP_PER_DOLLAR - price_bp] = merged.get(BP_PER_DOLLAR - price_bp, 0) + size_micro
+    return merged
 
 
 def _cents_down(dollars: float) -> float:
@@ -165,16 +165,23 @@ def _cents_down(dollars: float) -> float:
 
 def _compared(side: Side, ladder: list[tuple[int, int]], rests: list[Resting], view: StrategyView) -> list[Quote]:
     """What rests stays as it is while it is off by less than the least order; what is too small for an order is left out."""
-    open_micro: Counter[int] = Counter()
-    for order in rests:
-        if order.side is side:
-            open_micro[order.price_bp] += order.size_micro
-    least_micro, top = view.market.min_size_micro, view.book.yes
+    open_micro: dict[int, int] = {}
+    for rests_side, _, price_bp, size_micro in rests:
+        if rests_side is side:
+            open_micro[price_bp] = open_micro.get(price_bp, 0) + size_micro
+    least_micro, lowest_bp, highest_bp = view.market.min_size_micro, *_would_rest(side, view.book.yes)
     quotes = []
     for price_bp, wanted_micro in ladder:
-        stays = open_micro[price_bp] and abs(wanted_micro - open_micro[price_bp]) < least_micro
-        would_take = not open_micro[price_bp] and (
-            top.ask_bp is not None and price_bp >= top.ask_bp if side is Side.BUY else top.bid_bp is not None and price_bp <= top.bid_bp)
-        if stays or (wanted_micro >= least_micro and not would_take):
-            quotes.append(Quote(side, PriceBp(price_bp), SizeMicro(open_micro[price_bp] if stays else wanted_micro)))
+        rested_micro = open_micro.get(price_bp, 0)
+        if rested_micro and abs(wanted_micro - rested_micro) < least_micro:
+            quotes.append(Quote(side, PriceBp(price_bp), SizeMicro(rested_micro)))
+        elif wanted_micro >= least_micro and (rested_micro or lowest_bp < price_bp < highest_bp):
+            quotes.append(Quote(side, PriceBp(price_bp), SizeMicro(wanted_micro)))
     return quotes
+
+
+def _would_rest(side: Side, top: BookTop) -> tuple[int, int]:
+    """Between these prices an order takes nothing."""
+    if side is Side.BUY:
+        return 0, BP_PER_DOLLAR if top.ask_bp is None else top.ask_bp
+    return (0 if top.bid_bp is None else top.bid_bp), BP_PER_DOLLAR
