@@ -43,6 +43,10 @@ class World:
         status, answer = self.application.answer(Request("GET", path, "", query, {}, b""))
         return answer if status == 200 else status
 
+    def get_pairs(self, path, *pairs):
+        """A parameter may be given several times."""
+        return self.application.answer(Request("GET", path, "", dict(pairs), {}, b"", pairs))[1]
+
     def events(self, **query):
         """All pages."""
         found, cursor = [], {}
@@ -109,12 +113,16 @@ def test_without_a_bound_gamma_lists_a_window_of_last_year_as_open(world):
     assert world.events(closed="false", series_id="10114") == [stale]
 
 
-def test_markets_are_listed_by_offset_and_found_by_id_and_token(world):
+def test_markets_are_listed_by_offset_and_found_by_ids_and_tokens(world):
     first, second = world.get("/gamma/markets", limit="2", closed="false", end_date_min=iso_utc(world.clock.wall_ms()))
     assert world.get("/gamma/markets", limit="1", offset="1", closed="false", end_date_min=iso_utc(world.clock.wall_ms())) == [second]
     assert world.get("/gamma/markets", condition_ids=first["conditionId"]) == [first]
     assert world.get("/gamma/markets", clob_token_ids=json.loads(first["clobTokenIds"])[1]) == [first]
     assert set(json.loads(first["outcomes"])) == {"Yes", "No"}
+    assert world.get_pairs("/gamma/markets", ("id", first["id"]), ("id", second["id"]), ("id", "0")) in ([first, second], [second, first])
+    tokens = [("clob_token_ids", token) for market in (first, second) for token in json.loads(market["clobTokenIds"])]
+    assert len(world.get_pairs("/gamma/markets", *tokens)) == 2
+    assert world.get_pairs("/gamma/markets", *tokens, ("slug", first["slug"])) == [first]
 
 
 @pytest.mark.parametrize("query", [{"order": "beauty"}, {"after_cursor": "x"}, {"end_date_max": "soon"}, {"limit": "-1"}])

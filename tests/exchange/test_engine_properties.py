@@ -88,7 +88,7 @@ class NaiveMatcher:
         for order_id, taken, _ in fills:
             self._shrink(order_id, taken)
         left = new.size_micro - sum(taken for _, taken, _ in fills)
-        if left and new.order_type is OrderType.GTC:
+        if left and new.order_type.may_rest:
             is_bid, limit = self._terms(new)
             self.resting.append(Resting(new.order_id, new.outcome, is_bid, limit, left))
         return fills

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trader.errors import ConfigError
+from trader.exchange.contracts import EXCHANGE_V2
 from trader.exchange.credentials import KeyRing
 from trader.exchange.faults import FaultBoard
 from trader.exchange.history import History, Identity
@@ -69,6 +70,7 @@ moves = st.one_of(
     st.tuples(st.just("tick"), st.integers(0, 1), st.sampled_from([10, 100])),
     st.tuples(st.just("beat"), st.sampled_from(NAMES)),
     st.tuples(st.just("bind"), st.sampled_from(NAMES)),
+    st.tuples(st.just("permit"), st.sampled_from(NAMES), st.integers(0, 20), st.booleans()),
     st.tuples(st.just("key"), st.integers(0, 3)),
     st.tuples(st.just("compact")),
     st.tuples(st.just("kill")),
@@ -108,6 +110,12 @@ class Play:
 
     def bind(self, account):
         self.now.venue.bind_wallet("0xwallet", account, 3)
+
+    def permit(self, account, dollars, closed_only):
+        def change(permits):
+            permits.allow_cash(EXCHANGE_V2, dollars * MICRO)
+            permits.closed_only = closed_only
+        self.now.venue.permit(account, change)
 
     def key(self, nonce):
         with contextlib.suppress(Refusal):

@@ -27,8 +27,8 @@ WINDOW_MS = 50_000
 class World:
     """A living market at speed 72."""
 
-    def __init__(self, seed=1, protocol="v1"):
-        self.clock, self.letters = ManualClock(), []
+    def __init__(self, seed=1, protocol="v1", clock=None):
+        self.clock, self.letters = clock or ManualClock(), []
         self.origin_ms = self.clock.wall_ms()
         self.venue = Venue(self.clock, self.letters.append, settle_ms=1_000, cash_micro=0)
         series = Series(seed=seed, origin_ms=self.origin_ms, speed=72, protocol=protocol)
@@ -66,6 +66,19 @@ def market(world, number):
 
 def test_three_windows_are_listed_ahead_of_the_running_one():
     assert len(World().heard(MarketListed)) == 4
+
+
+class TickingClock(ManualClock):
+    """Another millisecond at every look, as a real one may show."""
+
+    def wall_ms(self):
+        self.advance(ms=1)
+        return super().wall_ms()
+
+
+def test_engine_and_gamma_agree_to_the_millisecond_on_when_a_window_was_listed():
+    world = World(clock=TickingClock())
+    assert all(world.venue.market_state(each.spec.condition_id).listed_ms == each.listed_ms for each in world.life.now().windows)
 
 
 def test_a_window_resolves_by_its_last_price_against_its_first(world):

@@ -54,6 +54,12 @@ def test_the_same_fill_twice_counts_once(desk):
     assert desk.state.ledger.settled("1") == 30 * MICRO and desk.order().traded_micro == 30 * MICRO
 
 
+def test_a_fill_is_shown_once_with_the_side_and_price_of_the_quote_that_was_filled(desk):
+    desk.wants(BID, ASK).acked().filled("o1", 30).filled("o2", 20, "t2").filled("o1", 30, status=TradeStatus.MINED)
+    shown = [(fill.number, fill.side, fill.price_bp, fill.size_micro) for fill in desk.state.last_fills]
+    assert shown == [(1, Side.BUY, 4_000, 30 * MICRO), (2, Side.SELL, 6_000, 20 * MICRO)]
+
+
 def test_a_trade_that_is_first_heard_of_when_it_has_failed_ends_the_exposure_of_its_order(desk):
     desk.wants(BID).acked().tell(desk.update("o1", VenueStatus.FILLED, 100)).filled("o1", 100, status=TradeStatus.FAILED)
     assert desk.order().exposure_micro == 0 and desk.state.ledger.effective("1") == 0

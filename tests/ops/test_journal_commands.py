@@ -118,3 +118,25 @@ def test_a_run_that_is_not_there_is_refused(tmp_path):
 def test_a_run_whose_settings_this_version_does_not_know_names_the_version_that_does(tmp_path):
     with pytest.raises(JournalError, match=r"Replay it with trader 0\.1\.0"):
         said(write(tmp_path / "live-a"), "journal", "verify")
+
+
+def test_pnl_is_split_on_request_and_the_parts_add_up(tmp_path):
+    row, = json.loads(said(write(tmp_path / "live-a", 2), "pnl", "--by", "spread,adverse,inventory", "--json"))
+    assert round(row["spread"] + row["adverse"] + row["inventory"] - row["fees"] - (row["pnl"] or 0), 6) == 0
+
+
+def test_of_the_parts_the_table_shows_those_that_were_asked_for(tmp_path):
+    head = said(write(tmp_path / "live-a"), "pnl", "--by", "adverse,spread").splitlines()[0].split()
+    assert head == ["opened", "fills", "adverse", "spread", "fees", "pnl", "markout_1s", "markout_5s", "markout_30s", "unmarked"]
+
+
+def test_a_part_that_there_is_not_is_refused_by_name(tmp_path):
+    with pytest.raises(ConfigError, match=r"'luck' is no part of P&L; must be any of spread,adverse,inventory"):
+        said(write(tmp_path / "live-a"), "pnl", "--by", "spread,luck")
+
+
+def test_a_plot_is_written_beside_the_table(tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "pnl.png"
+    assert "total" in said(write(tmp_path / "live-a"), "pnl", "--plot", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -89,6 +89,13 @@ def test_the_market_is_the_one_that_is_to_be_traded() -> None:
     assert bench.checks()["market"].verdict == OK and any(request.url.path == "/events/slug/btc-3pm" for request in bench.asked)
 
 
+def test_the_market_may_be_named_by_its_condition_id() -> None:
+    bench = Bench(f"market.condition_id={MARKET['conditionId']}")
+    bench.says["/markets"] = [MARKET]
+    assert bench.checks()["market"].verdict == OK
+    assert Bench(f"market.condition_id={MARKET['conditionId']}").checks()["market"].verdict == FAILED
+
+
 @pytest.mark.parametrize(("path", "said", "what", "found"), [
     ("/time", httpx.ConnectError("refused"), "clock", "https://clob.polymarket.com/time is not reachable (refused)."),
     ("/time", httpx.Response(503), "clock", "answered HTTP 503."),

@@ -22,7 +22,7 @@ def test_quotes_in_good_form_have_no_fault():
 
 
 @pytest.mark.parametrize(("wanted", "said"), [
-    (None, "returned None (NoneType), must be a tuple of mode, quotes and reason"),
+    (None, "the answer was None (NoneType), must be a tuple of mode, quotes and reason"),
     ((Mode.NORMAL, ()), "must be a tuple of mode, quotes and reason"),
     ((0, (), ""), "mode was 0 (int), must be a member of Mode"),
     ((Mode.NORMAL, [BID], ""), "(list), must be a tuple of Quote"),

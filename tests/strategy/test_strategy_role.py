@@ -294,6 +294,13 @@ def test_a_fault_is_logged_once_however_its_figures_change(desk, caplog):
     assert "write-a-strategy.md" in caplog.text
 
 
+def test_a_generator_is_refused_and_logged_once_however_often_it_is_another_one(desk, caplog):
+    for _ in range(3):
+        desk.strategy.wants = (one for one in ())
+        assert desk.tick().mode is Mode.STOP
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
 def test_new_settings_take_effect_at_the_next_tick(desk):
     desk.tick()
     desk.role.reload(StrategySettings(base_spread_cents=5))

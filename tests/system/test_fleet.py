@@ -109,15 +109,16 @@ def test_books_survive_replacements_resets_freezes_and_killed_workers(start_flee
         lambda: exchange_fault(wide_exchange, kind="freeze", channel="market", for_ms=1500),
         lambda: killed_worker(fleet),
     ]
-    done, struck = 0, []
+    done = rounds = 0
     with ExitStack() as faults:
         while done < RECYCLES:
             fleet.recycle()
             fleet.recycle()
-            if done % 4 == 0 or not struck:
-                struck.append(faults.enter_context(disturb[len(struck) % len(disturb)]()))
+            if rounds % 2 == 0:
+                faults.enter_context(disturb[rounds // 2 % len(disturb)]())
+            rounds += 1
             done = until(lambda ended=done: ended < ended_recycles(fleet) and ended_recycles(fleet), "a replacement has ended", 40)
-        assert len(struck) >= 3
+        assert rounds >= 2 * len(disturb), "each disturbance has struck at least once"
     until(lambda: all_subscribed(fleet) and fleet.stats()["pool"]["active_connections"] >= 6, "all is up again")
     until(lambda: whole(fleet) >= 2 * MARKETS, "every book is whole again")
     assert different_books(fleet, wide_exchange) == []

@@ -1,6 +1,9 @@
 """Which market a desk trades, on the wire: by condition id, by slug, one that is closed early, one that it may only watch."""
 
+import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
@@ -67,3 +70,45 @@ def test_a_window_that_the_venue_closes_early_is_left_within_seconds(start_desk,
         desk.wait_for("live window: ", 30, after=closed + 1)
     code, summary = desk.interrupt()
     assert (code, summary["open_orders_at_exit"]) == (0, 0), desk.log
+
+
+class EtherSource(BaseHTTPRequestHandler):
+    """A snapshot source of another pair than the one that the windows settle on."""
+
+    def do_GET(self):
+        body = json.dumps({"symbol": "ETHUSDT", "ts_ms": CLOCK.wall_ms(), "bid": 3000.01, "ask": 3000.02, "age_ms": 1, "stale": False})
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def ether():
+    server = HTTPServer(("127.0.0.1", 0), EtherSource)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_market_that_settles_on_another_reference_is_watched_and_says_why(start_desk, wallet, ether):
+    desk = start_desk(wallet.conf, "--set", "binance.symbol=ETHUSDT", "--set", f"binance.snapshot_url={ether}")
+    reason = "observed only: this market settles on BTCUSDT, the reference feed is ETHUSDT"
+    desk.wait_for(f"nothing is quoted: {reason}", 30)
+    assert desk.status()["strategy_reason"] == reason
+    code, summary = desk.interrupt()
+    assert (code, summary["orders_placed"]) == (0, 0), desk.log
+
+
+def test_a_question_that_is_no_window_is_left_out_and_says_why(caplog):
+    with running_exchange(speed=180, seed=12, markets=1) as urls:
+        rows = httpx.get(f"{urls.gamma_url}/markets", params={"closed": "false", "limit": 100}).json()
+        slug = next(row["slug"] for row in rows if "eventStartTime" not in row)
+        discovery = GammaDiscovery(urls.gamma_url)
+        assert discovery.by_slug(slug, CLOCK.wall_ms()).open == ()
+        discovery.close()
+    assert f"{slug} is left out: it names no eventStartTime: it is no window that opens and closes." in caplog.text

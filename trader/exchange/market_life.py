@@ -174,7 +174,7 @@ class MarketLife:
             self._windows.append(listed)
             if number not in self._winners:
                 self._publish(MarketListed(listed.spec, listed.slug, listed.question, listed.listed_ms))
-            self._venue.list_market(listed.spec, number)
+            self._venue.list_market(listed.spec, number, listed.listed_ms)
 
     def _show(self) -> None:
         self._calendar = Calendar(tuple(self._windows), dict(self._winners), tuple(self._candles), self._ticker())

@@ -65,7 +65,7 @@ def _signed_order(wire: dict[str, Any]) -> SignedOrder:
     if not all(0 <= amount < _UINT256 for amount in amounts) or signature_type not in SIGNATURE_TYPES:
         raise ValueError("out of range")
     salt, token_id, maker_amount, taker_amount, timestamp_ms = amounts
-    maker, signer = wire["maker"], checksummed(wire["signer"])
+    maker, signer = checksummed(wire["maker"]), checksummed(wire["signer"])
     return SignedOrder(salt, maker, signer, token_id, maker_amount, taker_amount, ["BUY", "SELL"].index(wire["side"]),
                        signature_type, timestamp_ms, _bytes32(wire["metadata"]), _bytes32(wire["builder"]), _hex(wire["signature"]))
 

@@ -59,12 +59,13 @@ class Venue:
                     self._publish(event)
                 self._engine.events.clear()
 
-    def list_market(self, spec: MarketSpec, number: int = 0) -> None:
+    def list_market(self, spec: MarketSpec, number: int = 0, listed_ms: int = 0) -> None:
         """Window `number` of the series takes orders from now on. One that is known already shows its book as it is."""
         with self.engine() as (engine, now_ms):
             if spec.condition_id not in engine.markets:
-                engine.list_market(spec, now_ms)
-                self._record("list", number, now_ms)
+                listed_ms = listed_ms or now_ms
+                engine.list_market(spec, listed_ms)
+                self._record("list", number, listed_ms)
             elif engine.markets[spec.condition_id].winner is None:
                 engine.events.append(BookRestored(engine.markets[spec.condition_id].view()))
             self._know(engine.markets[spec.condition_id].spec)

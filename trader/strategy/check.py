@@ -19,7 +19,7 @@ _MAX_SIZE_MICRO = 1_000_000_000 * MICRO
 def fault_in(wanted: Any, tick_bp: int) -> str | None:
     """What is wrong with the result of `Strategy.quote`, with what it was and what it must be; None if nothing is."""
     if type(wanted) is not tuple or len(wanted) != 3:
-        return f"returned {_shown(wanted)}, must be a tuple of mode, quotes and reason"
+        return f"the answer was {_shown(wanted)}, must be a tuple of mode, quotes and reason"
     mode, quotes, reason = wanted
     if not isinstance(mode, Mode):
         return f"mode was {_shown(mode)}, must be a member of Mode"
@@ -50,8 +50,8 @@ def _fault_in_quote(quote: Any, tick_bp: int) -> str | None:
 
 
 def _fault_among(quotes: tuple[Quote, ...]) -> str | None:
-    bids = [quote.price_bp for quote in quotes if quote.side is Side.BUY]
-    asks = [quote.price_bp for quote in quotes if quote.side is Side.SELL]
+    bids = [price_bp for side, price_bp, _ in quotes if side is Side.BUY]
+    asks = [price_bp for side, price_bp, _ in quotes if side is Side.SELL]
     if bids and asks and max(bids) >= min(asks):
         return f"the bid at {max(bids)} bp crosses the ask at {min(asks)} bp, every bid must be below every ask"
     most = max(len(bids), len(asks))

@@ -36,9 +36,9 @@ def resting(working: Iterable[WorkingOrder], yes_token: str) -> list[Resting]:
 def in_place(quotes: Sequence[Quote], side: Side, open_orders: Iterable[Resting]) -> list[Quote]:
     """The quotes of one side, each at the level at which its price rests; the others fill the gaps in the order given."""
     levels: dict[PriceBp, list[int]] = {}
-    for rests_side, level, price_bp, _ in open_orders:
+    for rests_side, rests_level, price_bp, _ in open_orders:
         if rests_side is side:
-            levels.setdefault(price_bp, []).append(level)
+            levels.setdefault(price_bp, []).append(rests_level)
     placed: dict[int, Quote] = {}
     new: list[Quote] = []
     for quote in quotes:

@@ -19,12 +19,15 @@ from trader.model.book import BookTop
 from trader.model.intent import Mode, Quote, StrategyView
 from trader.model.order import Side
 from trader.model.setting import setting
-from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, ceil_to_tick, floor_to_tick
+from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, ceil_to_tick, complement_bp, floor_to_tick
 from trader.strategy.levels import Resting, in_place, resting
 from trader.strategy.rules import QuotingRules
 from trader.strategy.settings import StrategySettings
 from trader.strategy.target import SOURCES, aim
 
+Sizes = dict[PriceBp, SizeMicro]
+
+_NOTHING = SizeMicro(0)
 _MAX_LEVELS = 50
 _MAX_POOLS = 1000
 _CENTISHARE_MICRO = MICRO // 100
@@ -58,8 +61,8 @@ DEFAULTS = AmmParams()
 class _Pool(NamedTuple):
     """One token's pool at one target price. All prices are of this token, in bp, best first."""
 
-    bids: tuple[tuple[int, float], ...]      # (price, shares for each dollar of collateral)
-    asks: tuple[tuple[int, float], ...]      # (price, shares for each share held)
+    bids: tuple[tuple[PriceBp, float], ...]      # (price, shares for each dollar of collateral)
+    asks: tuple[tuple[PriceBp, float], ...]      # (price, shares for each share held)
 
     def phi(self) -> float:
         """Shares that one dollar of collateral bids for at the best price."""
@@ -86,7 +89,7 @@ class Amm:
         ask_quotes = _compared(Side.SELL, sorted(asks.items()), rests, view)
         return mode, (*in_place(bid_quotes, Side.BUY, rests), *in_place(ask_quotes, Side.SELL, rests)), reason
 
-    def _sizes(self, view: StrategyView, target_bp: int) -> tuple[dict[int, int], dict[int, int]]:
+    def _sizes(self, view: StrategyView, target_bp: int) -> tuple[Sizes, Sizes]:
         """Size by price of all bids and of all asks, in YES terms."""
         held, tick_bp = view.inventory, view.book.yes.tick_bp
         yes, no = self._pool(target_bp, tick_bp), self._pool(BP_PER_DOLLAR - target_bp, tick_bp)
@@ -116,7 +119,7 @@ class Amm:
                      _steps(asks_bp, [_sold(target_bp, price_bp, highest_bp) for price_bp in asks_bp]))
 
 
-def _collateral(cash: float, yes: _Pool, no: _Pool, yes_asks: dict[int, int], no_asks: dict[int, int]) -> tuple[float, float]:
+def _collateral(cash: float, yes: _Pool, no: _Pool, yes_asks: Sizes, no_asks: Sizes) -> tuple[float, float]:
     """Split so that the best bid and the best ask, both tokens counted, are of one size; all to one side if that is impossible."""
     best_yes, best_no = (next(iter(asks.values()), 0) / MICRO for asks in (yes_asks, no_asks))
     phi_yes, phi_no = yes.phi(), no.phi()
@@ -141,21 +144,22 @@ def _inverse_root(price_bp: int) -> float:
     return math.sqrt(BP_PER_DOLLAR / price_bp)
 
 
-def _steps(prices_bp: Sequence[int], cumulative: Sequence[float]) -> tuple[tuple[int, float], ...]:
+def _steps(prices_bp: Sequence[PriceBp], cumulative: Sequence[float]) -> tuple[tuple[PriceBp, float], ...]:
     """What each price adds to those before it."""
     return tuple((price_bp, after - before) for price_bp, after, before in zip(prices_bp, cumulative, (0.0, *cumulative), strict=False))
 
 
-def _sized(steps: Iterable[tuple[int, float]], amount: float) -> dict[int, int]:
+def _sized(steps: Iterable[tuple[PriceBp, float]], amount: float) -> Sizes:
     """Price → size (micro shares) of what an amount makes: whole hundredths of a share, rounded down."""
-    return {price_bp: int(shares * amount * 100 + 1e-6) * _CENTISHARE_MICRO for price_bp, shares in steps}
+    return {price_bp: SizeMicro(int(shares * amount * 100 + 1e-6) * _CENTISHARE_MICRO) for price_bp, shares in steps}
 
 
-def _with_other(sizes: dict[int, int], of_other_token: dict[int, int]) -> dict[int, int]:
+def _with_other(sizes: Sizes, of_other_token: Sizes) -> Sizes:
     """One side in YES terms: `sizes`, and what the other pool adds to it from the far end of the dollar."""
     merged = dict(sizes)
     for price_bp, size_micro in of_other_token.items():
-        merged[BP_PER_DOLLAR - price_bp] = merged.get(BP_PER_DOLLAR - price_bp, 0) + size_micro
+        yes_bp = complement_bp(price_bp)
+        merged[yes_bp] = SizeMicro(merged.get(yes_bp, 0) + size_micro)
     return merged
 
 
@@ -163,20 +167,20 @@ def _cents_down(dollars: float) -> float:
     return math.floor(dollars * 100 + 1e-6) / 100
 
 
-def _compared(side: Side, ladder: list[tuple[int, int]], rests: list[Resting], view: StrategyView) -> list[Quote]:
+def _compared(side: Side, ladder: list[tuple[PriceBp, SizeMicro]], rests: list[Resting], view: StrategyView) -> list[Quote]:
     """What rests stays as it is while it is off by less than the least order; what is too small for an order is left out."""
-    open_micro: dict[int, int] = {}
+    open_micro: Sizes = {}
     for rests_side, _, price_bp, size_micro in rests:
         if rests_side is side:
-            open_micro[price_bp] = open_micro.get(price_bp, 0) + size_micro
+            open_micro[price_bp] = SizeMicro(open_micro.get(price_bp, 0) + size_micro)
     least_micro, lowest_bp, highest_bp = view.market.min_size_micro, *_would_rest(side, view.book.yes)
     quotes = []
     for price_bp, wanted_micro in ladder:
-        rested_micro = open_micro.get(price_bp, 0)
+        rested_micro = open_micro.get(price_bp, _NOTHING)
         if rested_micro and abs(wanted_micro - rested_micro) < least_micro:
-            quotes.append(Quote(side, PriceBp(price_bp), SizeMicro(rested_micro)))
+            quotes.append(Quote(side, price_bp, rested_micro))
         elif wanted_micro >= least_micro and (rested_micro or lowest_bp < price_bp < highest_bp):
-            quotes.append(Quote(side, PriceBp(price_bp), SizeMicro(wanted_micro)))
+            quotes.append(Quote(side, price_bp, wanted_micro))
     return quotes
 
 
