@@ -25,7 +25,7 @@ BELOW_ROLES = RUNTIME | {"handoff", "venues"}
 ROLES = frozenset({"feeds", "strategy", "executor", "gateway", "markets", "journal"})
 UPPER = frozenset({"fleet", "decision", "ops", "config", "settings", "explain", "conversion"})
 EVERYTHING_BUT_ENTRY = BELOW_ROLES | ROLES | UPPER | {"exchange"}
-COMPOSITION = frozenset({"app", "desk"})
+COMPOSITION = frozenset({"app", "desk", "fleet_run"})
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
@@ -57,12 +57,12 @@ class Rule(NamedTuple):
 
 NOBODY: frozenset[str] = frozenset()
 FLEET_THREADS = frozenset(f"fleet/{name}.py" for name in (       # roles and processes; registry, pool, recycler, router, books are pure
-    "__main__", "child", "connection", "crew", "fleet", "keeper", "lifecycle", "links", "worker"))
+    "__main__", "child", "connection", "crew", "fleet", "guard", "keeper", "lifecycle", "links", "worker"))
 RULES = (
     Rule(frozenset({"asyncio", "anyio", "trio", "uvloop", "gevent", "eventlet", "aiohttp"}), NOBODY,
          "one role is one thread here; block at one parking spot in role.py"),
     Rule(frozenset({"threading", "_thread", "queue", "socket", "select", "selectors", "concurrent", "sched"}),
-         frozenset({"runtime", "handoff", "feeds", "*/role.py", "ops", "exchange", "app", "desk", "cli", "testing",
+         frozenset({"runtime", "handoff", "feeds", "*/role.py", "ops", "exchange", "app", "desk", "fleet_run", "cli", "testing",
                     "gateway/limits.py",         # one bucket for all gateway threads; its lock is held for a few additions
                     "gateway/dialer.py",         # opens the sockets that the gateway threads wait at
                     "gateway/heartbeat.py"}) | FLEET_THREADS,    # a role, named for what it does

@@ -31,6 +31,7 @@ from typing import NamedTuple
 from simulated_desk import Filled, Moment, SimulatedDesk
 
 from trader.exchange.orders import Outcome
+from trader.journal.analysis import fill_parts
 from trader.model.intent import Mode, Quote, Strategy, StrategyView
 from trader.model.order import Side
 from trader.strategy.base import strategy_named
@@ -107,9 +108,8 @@ def split(desk: SimulatedDesk) -> Account:
         then, later, end = at(moments, fill.at_ms), at(moments, fill.at_ms + ADVERSE_MS), payoff[fill.condition_id]
         after = end if later is None else later
         now = end if then is None else then
-        spread += signed * (now - fill.price)
-        adverse += signed * (after - now)
-        inventory += signed * (end - after)
+        earned, moved, held = fill_parts(signed, fill.price, now, after, end)
+        spread, adverse, inventory = spread + earned, adverse + moved, inventory + held
     return Account(desk.profit(), spread, adverse, inventory, len(desk.fills), shares(desk.fills))
 
 

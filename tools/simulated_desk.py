@@ -113,7 +113,7 @@ class SimulatedDesk:
 
     def profit(self) -> float:
         """Dollars, of what has settled."""
-        return (self.venue.cash_micro(ACCOUNT) - CASH_MICRO) / MICRO
+        return (self.venue.balance_micro(ACCOUNT, None) - CASH_MICRO) / MICRO
 
     def _step(self) -> None:
         self.clock.advance(ms=STEP_MS)

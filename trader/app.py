@@ -16,6 +16,7 @@ from typing import Any
 from trader import desk as desks
 from trader.errors import AuthError, ConfigError, ControlError, OrdersMayBeOpen, RoleFailed, TraderError
 from trader.exchange.keeper import ExchangeKeeper
+from trader.fleet.guard import FleetGuard, beside_a_desk
 from trader.journal.folder import JournalFolder
 from trader.journal.past import claim_past
 from trader.journal.role import JournalRole
@@ -74,6 +75,7 @@ class Trader:
         self._lock: KeyLock | None = None
         self._folder: JournalFolder | None = None
         self._desk: desks.Desk | None = None
+        self._fleet: FleetGuard | None = None
         self._supervisor = Supervisor(self._clock, settings.runtime.watchdog_ms, self._on_failure)
         self._bystanders = Supervisor(self._clock, settings.runtime.watchdog_ms, _forgo)     # trading does not end with them
         self._secrets: tuple[Secret, ...] = ()
@@ -186,9 +188,10 @@ class Trader:
     def health(self) -> dict[str, Any]:
         """One boolean and a reason a component, and the whole (docs/status-server.md)."""
         exchange = {} if self._exchange is None else {"exchange": "has ended" if self._exchange_is_gone() else ""}
+        fleet = {} if self._fleet is None else {"fleet": self._fleet.ailment()}
         run = self._failure.problem if self._failure else "" if self._running else "it does not run"
         roles = [*self._supervisor.report(), *self._bystanders.report()]
-        return examine(self._settings, self._desk, roles, self._clock.monotonic_ns(), {**exchange, "run": run})
+        return examine(self._settings, self._desk, roles, self._clock.monotonic_ns(), {**exchange, **fleet, "run": run})
 
     def is_flat(self) -> bool:
         """Nothing of ours is open and nothing may be placed now: a pause of the whole process would cost nothing."""
@@ -225,6 +228,8 @@ class Trader:
         self._lock = KeyLock(control_dir(settings.ops), account.credentials.key)
         past = claim_past(settings.journal, settings.mode, account.address, self._clock.wall_ms())
         self._folder = past.folder
+        self._fleet = self._stats.fleet = beside_a_desk(settings, self._clock, lambda lost: self._alerts.tell(
+            Incident("crash", "fleet", f"{lost} Trading goes on without it.")))
         return desks.build(settings, account, past, self._clock, strategy=self._strategy, on_stopped=self._flat.set,
                            on_finished=self._on_finished, on_refused=self._on_refused, record=self._record)
 
@@ -316,8 +321,9 @@ class Trader:
         if self._desk is not None:
             self._desk.close(late)
         exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.stop()
+        for child in (self._fleet, exchange):
+            if child is not None:
+                child.stop()
         for claim in (self._folder, self._lock):
             if claim is not None:
                 claim.release()

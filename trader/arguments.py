@@ -10,6 +10,7 @@ from trader.errors import ConfigError
 
 _LONGEST_S = 10**7           # four months; what a thread can wait for has a limit too
 _ROWS = 50
+_MOST_WORKERS = 64           # as fleet.num_workers
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     _check(command("check", "say whether the configuration is right and the venue is there"))
     command("exchange", "run the embedded exchange alone; see `trader exchange --help`")
     _status(command("status", "show what a running trader does"))
+    _fleet(command("fleet", "look after the fleet of a running trader"))
     _threads(command("threads", "show what every thread of a running trader does"))
     _reasoned(_addressed(command("pause", "cancel all orders of a running trader and place none until `trader resume`")))
     _resume(command("resume", "end a pause; quoting starts again after the cool-down"))
@@ -54,6 +56,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--summary", type=Path, metavar="FILE", help="write the account of the run as JSON")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write every raw frame of the feeds to files in DIR")
     parser.add_argument("--log-level", type=str.upper, choices=_LEVELS, help="how much is logged; the same as --set ops.log_level=…")
+    parser.add_argument("--num-workers", type=_workers, metavar="N", help="processes of the fleet; the same as --set fleet.num_workers=N")
+    parser.add_argument("--dry-run", action="store_true", help="start nothing: show what the fleet would watch")
     parser.add_argument("--no-screen", action="store_true", help="log lines only, also in a terminal")
 
 
@@ -72,6 +76,12 @@ def _configured(parser: argparse.ArgumentParser) -> None:
 def _status(parser: argparse.ArgumentParser) -> None:
     _addressed(parser)
     parser.add_argument("--watch", action="store_true", help="again every second, in place in a terminal; Ctrl-C ends it")
+
+
+def _fleet(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="action", dest="action")
+    text = "show what the fleet of a running trader watches, and how it is"
+    _addressed(actions.add_parser("status", help=text, description=f"{text.capitalize()}."))
 
 
 def _threads(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +155,12 @@ def _source(parser: argparse.ArgumentParser) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"was {text!r}, must be a number of rows, 0 for all")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"was {text!r}, must be a number of processes from 1 to {_MOST_WORKERS}")
     return int(text)
 
 

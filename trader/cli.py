@@ -65,7 +65,11 @@ Build = Callable[[Settings, Path | None, Reread], Runnable]      # what is to be
 
 
 def _build_trader(settings: Settings, record: Path | None, reread: Reread) -> Runnable:
-    trader: Runnable = import_module("trader.app").Trader(settings, record=record, reread=reread)    # late: `trader version` needs no venue
+    """Imported late: `trader version` needs no venue."""
+    if settings.fleet.alone:
+        fleet: Runnable = import_module("trader.fleet_run").FleetRun(settings)
+        return fleet
+    trader: Runnable = import_module("trader.app").Trader(settings, record=record, reread=reread)
     return trader
 
 
@@ -114,13 +118,17 @@ def _run(options: argparse.Namespace, build: Build) -> int:
     _find_modules_beside(options.conf)
     if options.summary is not None:
         require_writable(options.summary)
-    level = [f"ops.log_level={options.log_level}"] if options.log_level else []
+    named = {"ops.log_level": options.log_level, "fleet.num_workers": options.num_workers}
+    overrides = [*options.overrides, *(f"{key}={value}" for key, value in named.items() if value)]
 
     def load() -> Settings:
-        return load_config(options.conf, overrides=[*options.overrides, *level])
+        return load_config(options.conf, overrides=overrides)
 
     settings, systemd = load(), Systemd(os.environ)
     _configure_logging(settings.ops.log_level)
+    if options.dry_run:
+        print(import_module("trader.fleet_run").dry_run_text(settings, SystemClock()))
+        return 0
     trader = build(settings, options.record, load)
     with (TunedProcess(settings.runtime, trader.is_flat, SystemClock()) as process,
           Logs(settings.ops, lambda: (*secrets_in(settings), *trader.secrets()), SystemClock()) as logs, Signals(trader) as signals):
@@ -233,7 +241,7 @@ def _completion(options: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "frames": _frames, "version": _version, "completion": _completion,
-    "status": remote.status, "threads": remote.threads,
+    "status": remote.status, "fleet": remote.fleet_status, "threads": remote.threads,
     "fills": _journal, "orders": _journal, "pnl": _journal, "journal": _journal,
     "pause": remote.pause, "resume": remote.resume, "cancel-all": remote.cancel_all, "flatten": remote.flatten,
     "reload": remote.reload,

@@ -175,7 +175,7 @@ def build(settings: Settings, account: Account, past: Past, clock: Clock, *, str
         gateways, heartbeat, executor, quoting,
         MarketsRole(settings.market, GammaDiscovery(venue.gamma_url), live=hands.live,
                     feeds=(hands.book_orders, hands.user_orders), inbox=hands.inbox, clock=clock, on_finished=on_finished,
-                    undecided=past.undecided(clock.wall_ms())),
+                    undecided=past.undecided),
         journal, recorder,
     )
 

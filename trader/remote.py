@@ -16,7 +16,7 @@ from typing import Any
 
 from trader.errors import ControlError
 from trader.ops.control import ask, control_dir
-from trader.ops.screen import Line, Screen
+from trader.ops.screen import Line, Screen, fleet_lines
 from trader.ops.settings import OpsSettings
 from trader.ops.terminal import Block, can_draw, painted, wants_colour
 from trader.runtime.clock import Clock, SystemClock
@@ -61,6 +61,17 @@ def threads(options: Namespace) -> int:
     if options.every_s:
         return _until_interrupted(look, options.every_s)
     look()
+    return 0
+
+
+def fleet_status(options: Namespace) -> int:
+    stats = _stats(options)
+    if not stats.get("fleet"):
+        raise ControlError("that trader runs no fleet.", remedy="Set fleet.enabled: true in its configuration, and restart it.")
+    if options.json:
+        print(json.dumps(stats["fleet"], indent=2))
+    else:
+        _print(fleet_lines(stats))
     return 0
 
 

@@ -108,7 +108,7 @@ def contradictions(settings: Settings) -> list[Contradiction]:
 
 
 def _live_needs_a_key(s: Settings) -> Contradiction | None:
-    if s.mode != "live" or s.polymarket.private_key or s.polymarket.private_key_file:
+    if s.mode != "live" or s.fleet.alone or s.polymarket.private_key or s.polymarket.private_key_file:
         return None
     return Contradiction(("mode", "polymarket.private_key", "polymarket.private_key_file"),
                          "live needs the key of a wallet. Give it in one of three ways: the environment variable PM_PRIVATE_KEY, "
@@ -210,6 +210,12 @@ def _target_within_most(s: Settings) -> Contradiction | None:
     return _in_order("fleet.target_assets", s.fleet.target_assets, "fleet.max_assets", s.fleet.max_assets)
 
 
+def _alone_is_a_fleet(s: Settings) -> Contradiction | None:
+    if s.fleet.enabled or not s.fleet.alone:
+        return None
+    return Contradiction(("fleet.alone", "fleet.enabled"), "was true, but fleet.enabled is false: nothing would run. Set that to true.")
+
+
 def _one_name_of_the_market(s: Settings) -> Contradiction | None:
     if not (s.market.slug and s.market.condition_id):
         return None
@@ -291,6 +297,7 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _floor_below_prior,
     _waits_in_order,
     _target_within_most,
+    _alone_is_a_fleet,
     _one_name_of_the_market,
     _slug_is_one,
     _condition_id_is_one,

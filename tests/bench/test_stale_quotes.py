@@ -56,7 +56,9 @@ def test_an_order_of_either_token_is_told_in_yes_terms(path, side, token, price,
     assert (one.is_bid, one.price_bp) == (is_bid, yes_bp)
 
 
-@pytest.mark.parametrize(("is_bid", "worth_bp", "stale"), [(False, 5001, True), (True, 4999, True), (False, 5000, False), (True, 5000, False)])
+@pytest.mark.parametrize(("is_bid", "worth_bp", "stale"), [
+    (False, 5001, True), (True, 4999, True), (False, 5000, False), (True, 5000, False),
+])
 def test_an_ask_below_the_truth_and_a_bid_above_it_are_stale(is_bid, worth_bp, stale):
     assert Resting(is_bid, 5000, 0, None, "").is_stale(worth_bp) is stale
 
@@ -82,6 +84,11 @@ def test_a_stale_order_that_was_filled_before_it_could_be_cancelled_is_counted(p
 def test_stale_time_is_counted_once_however_many_orders_are_stale(path):
     one = Resting(False, 5200, JUMP_MS - 1_000, JUMP_MS + 1_000, "")
     assert stale_ms([one, one], path) == 1_000
+
+
+def test_stale_time_is_to_the_millisecond_although_the_price_moves_in_steps(path):
+    first, second = Resting(False, 5200, JUMP_MS - 10, JUMP_MS + 3, ""), Resting(False, 5200, JUMP_MS + 2, JUMP_MS + 9, "")
+    assert stale_ms([second, first], path) == 9
 
 
 def test_a_fill_loses_what_the_share_was_worth_more_than_it_was_sold_for(path):

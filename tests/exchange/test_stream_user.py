@@ -9,6 +9,7 @@ import pytest
 from trader.exchange.events import OrderChanged, TradeChanged
 from trader.exchange.orders import Outcome, Side
 from trader.exchange.stream_user import UserStream, UserSubscribe, UserUnsubscribe
+from trader.model.units import MICRO
 
 
 class Client(list):
@@ -57,6 +58,24 @@ def test_the_top_of_a_trade_describes_the_taker_and_the_leg_the_maker(heard):
 
 def test_a_leg_on_the_complement_carries_no_side(heard):
     assert "side" not in heard()["bob"][1]["maker_orders"][0]
+
+
+def test_one_trade_has_legs_of_several_owners_and_each_hears_of_it(engine, order):
+    stream, clients = UserStream(), {name: Client() for name in ("ann", "bob", "cat")}
+    engine.ledger.open("cat")
+    engine.ledger.deposit("cat", 100 * MICRO)
+    engine.ledger.accounts["cat"].tokens_micro["0x" + "c" * 64, 0] = 10 * MICRO
+    for name, client in clients.items():
+        stream.subscribe(UserSubscribe(client, f"key-{name}", None))
+    engine.place(order("bob", Side.BUY, 45, 10, Outcome.NO), 1_000)
+    engine.place(order("cat", Side.SELL, 55, 10), 1_000)
+    engine.place(order("ann", Side.BUY, 55, 20), 2_000)
+    trade, = (event for event in engine.events if isinstance(event, TradeChanged))
+    stream.trade_changed(trade)
+    for frame, in clients.values():
+        legs = [(leg["owner"], leg.get("side"), leg["price"]) for leg in frame["maker_orders"]]
+        assert legs == [("key-bob", None, "0.45"), ("key-cat", "SELL", "0.55")]
+    assert [client[0]["trader_side"] for client in clients.values()] == ["TAKER", "MAKER", "MAKER"]
 
 
 def test_a_hash_of_the_transaction_appears_when_the_trade_is_mined(heard):

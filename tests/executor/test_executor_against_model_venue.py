@@ -35,7 +35,8 @@ EARLIER = "earlier"          # orders of a run of which there is no journal
 
 
 class ExecutorMachine(RuleBasedStateMachine):
-    @initialize(earlier_run=st.sampled_from([False] * 5 + [True]), may_stop=st.booleans(), may_be_killed=st.sampled_from([False, False, True]))
+    @initialize(earlier_run=st.sampled_from([False] * 5 + [True]), may_stop=st.booleans(),
+                may_be_killed=st.sampled_from([False, False, True]))
     def begin(self, earlier_run, may_stop, may_be_killed):
         self.may_stop, self.folder, self.journal = may_stop, None, None
         if may_be_killed:
@@ -242,7 +243,7 @@ class ExecutorMachine(RuleBasedStateMachine):
             self.check_books()
         if self.journal is not None:
             self.journal.commit(desk.now())
-            assert self.journal.differences() == []
+            assert not (found := self.journal.differences()), found
 
     def mine_all(self):
         for trade_id in list(self.venue.trades):

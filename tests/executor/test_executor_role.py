@@ -172,7 +172,7 @@ def test_places_that_a_cancel_all_sheds_are_answered_like_any_other(desk):
     assert not any(isinstance(request, PlaceOrders) for request in gateway(desk))
     desk.role.do_work()
     assert desk.state.orders.get("o1").state is OrderState.REJECTED and desk.state.refusals == {Outcome.SHED: 1}
-    assert not desk.role._put_ns
+    assert not desk.role.times._put
 
 
 def test_a_place_that_a_gateway_thread_had_taken_is_cancelled_when_its_answer_comes(desk):
@@ -220,7 +220,7 @@ def test_latency_is_measured_from_outbox_to_wire_to_answer(desk):
     request = desk.outbox.take(only_cancels=False, timeout_s=0)
     desk.inbox.put(PlaceResult(request, (Answer("o1", Outcome.OK),), Timing(10**9, 10**9 + 2_000_000, 10**9 + 5_000_000)))
     desk.role.do_work()
-    legs = (desk.role.outbox_to_wire, desk.role.wire_to_ack, desk.role.intent_to_outbox)
+    legs = (desk.role.times.outbox_to_wire, desk.role.times.wire_to_ack, desk.role.times.intent_to_outbox)
     assert [leg.summary()["count"] for leg in legs] == [1, 1, 1]
 
 

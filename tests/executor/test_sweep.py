@@ -2,6 +2,7 @@
 
 import pytest
 
+from trader.executor import sweep
 from trader.executor.state import Session
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOpenOrders, ReadOrder
 from trader.model.cycle import RaiseEpoch
@@ -225,3 +226,11 @@ def test_a_roll_and_the_end_wait_until_absence_is_proved(desk, event, after):
         assert desk.wait(4000).asked(ReadOpenOrders) == [] and desk.state.sweep is not None
         desk.denied()
     assert desk.wait(4000).denied().listed().listed().state.session is after
+
+
+def test_at_the_end_what_nobody_confirmed_is_named_order_by_order_and_market_by_market(desk):
+    desk.wants((Side.BUY, 40, 100)).acked().tell(Control(Command.STOP, "test"))
+    assert sweep.unproved(desk.state) == (f"o1 BUY 100 at 40 ¢ of token 1 (PENDING_CANCEL); "
+                                          f"no listing showed market {desk.market.condition_id} empty")
+    desk.cancels_answered().tell(desk.update("o1", VenueStatus.CANCELLED)).proved()
+    assert sweep.unproved(desk.state) == "" and desk.state.session is Session.STOPPED

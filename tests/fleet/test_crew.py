@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from trader.errors import TraderError
-from trader.fleet.crew import MOST_DEATHS, PAUSE_NS, Crew
+from trader.errors import ConfigError
+from trader.fleet.crew import MOST_DEATHS, PAUSE_NS, READY_WITHIN_S, Crew
 from trader.fleet.letters import Doubted, Owned, WorkerBorn
 from trader.fleet.parcels import Unpacker, pack_word
 from trader.fleet.settings import FleetSettings
@@ -19,12 +19,13 @@ class FakeProcess:
 
     pids = 100
 
-    def __init__(self, end: socket.socket, first: dict[str, Any]) -> None:
+    def __init__(self, end: socket.socket, first: dict[str, Any] | None) -> None:
         FakeProcess.pids += 1
         self.pid, self.end, self.code, self.unpacker = FakeProcess.pids, end.dup(), None, Unpacker()
         self.end.setblocking(False)
         self.ignores_the_word = False
-        self.say(first)
+        if first is not None:
+            self.say(first)
 
     def say(self, word: dict[str, Any]) -> None:
         self.end.send(pack_word(word))
@@ -34,6 +35,8 @@ class FakeProcess:
             return list(self.unpacker.feed(self.end.recv(1 << 16)))
         except BlockingIOError:
             return []
+        except ConnectionResetError:             # the fleet has closed its end: a worker goes then
+            return [{"do": "stop"}]
 
     def die(self, code: int = -9) -> None:
         self.code = code
@@ -109,8 +112,38 @@ def test_three_deaths_within_a_minute_are_not_healthy_and_restarts_pause(bench):
     bench.clock.advance(ms=PAUSE_NS // 1_000_000)
     bench.crew.do_work()
     assert len(bench.processes) == MOST_DEATHS + 1
+    assert "worker 0 is down" in bench.crew.ailments()
+    bench.crew.do_work()
     bench.clock.advance(ms=61_000)
     assert bench.crew.ailments() == []
+
+
+def test_while_a_worker_starts_again_the_others_are_served_and_nothing_is_handed_to_it():
+    bench = Bench(workers=2)
+    bench.crew.open()
+    bench.first = None
+    bench.processes[0].die()
+    bench.crew.do_work()
+    bench.processes[1].say({"owned": [[3, "11"]]})
+    bench.crew.do_work()
+    assert bench.letters == [Owned(((3, "11"),))] and not bench.crew.links[0].offer(b"x")
+    bench.processes[2].say({"ready": 1})
+    bench.crew.do_work()
+    assert bench.letters[1:] == [WorkerBorn(0)] and bench.crew.links[0].offer(b"x")
+    bench.crew.close()
+    bench.crew.on_stop()
+
+
+def test_a_worker_that_never_says_that_it_is_ready_is_replaced(bench):
+    bench.first = None
+    bench.processes[0].die()
+    bench.crew.do_work()
+    for _ in range(int(READY_WITHIN_S) + 1):
+        assert len(bench.processes) == 2 and bench.processes[1].code is None
+        bench.crew.do_work()
+        bench.clock.advance(ms=1_000)
+    bench.crew.do_work()
+    assert bench.processes[1].code == -9 and "worker 0 is down" in bench.crew.ailments()
 
 
 def test_a_worker_that_is_silent_for_three_heartbeats_is_replaced(bench):
@@ -130,8 +163,8 @@ def test_after_the_machine_stood_still_no_worker_is_blamed(bench):
 
 
 def test_a_worker_that_cannot_start_fails_the_start_in_its_own_words_and_leaves_none():
-    bench = Bench({"failed": "no module named so.", "remedy": "Correct it."})
-    with pytest.raises(TraderError, match="worker 0 cannot start: no module named so"):
+    bench = Bench({"failed": "no module named so.", "remedy": "Correct it.", "exit_code": 2})
+    with pytest.raises(ConfigError, match="worker 0 cannot start: no module named so"):
         bench.crew.open()
     assert bench.processes[0].code is not None
     bench.crew.on_stop()

@@ -4,8 +4,8 @@ import pytest
 
 from trader.feeds.settings import FeedSettings
 from trader.fleet.fleet import Fleet
+from trader.fleet.samples import samples
 from trader.fleet.settings import FleetSettings
-from trader.fleet.stats import samples
 from trader.testing.manual_clock import ManualClock
 from trader.venues.polymarket.pool_stream import PolymarketPoolStream
 

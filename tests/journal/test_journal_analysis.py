@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.journal.analysis import HORIZONS_S, analysed, parts_of, split
+from trader.journal.analysis import HORIZONS_S, analysed, fill_parts, parts_of
 from trader.journal.analysis_mids import Mids
 from trader.journal.report import Wanted, pnl_of
 
@@ -99,7 +99,7 @@ def test_the_rest_is_what_holding_from_the_horizon_to_the_outcome_brought(legs, 
 
 @given(*[st.integers(-10**12, 10**12)] * 5)
 def test_the_three_parts_of_a_fill_are_what_it_came_to(signed, price, at_fill, later, end):
-    assert sum(split(signed, price, at_fill, later, end)) == signed * (end - price)
+    assert sum(fill_parts(signed, price, at_fill, later, end)) == signed * (end - price)
 
 
 def test_a_journal_is_split_window_by_window_out_of_its_own_cycles(keeper, desk):

@@ -66,8 +66,8 @@ class Catalogue:
 
 
 class Desk:
-    def __init__(self, markets, **settings) -> None:
-        self.clock = ManualClock(wall_start_ms=START_MS)
+    def __init__(self, markets, clock=None, **settings) -> None:
+        self.clock = clock or ManualClock(wall_start_ms=START_MS)
         self.listing, self.live, self.inbox = Catalogue(markets, self.clock), SnapshotCache("live"), ExecutorInbox()
         self.resolved = []
         self.feeds, self.finished, parked = (FeedOrders(), FeedOrders()), [], threading.Event()
@@ -163,6 +163,33 @@ def test_a_late_window_is_taken_within_two_seconds_of_its_listing(desk_of):
     assert desk.live.read().now is None
     desk.run(START_MS + 62_000, step_ms=250)
     assert desk.live.read().now == window(0)
+
+
+class SetBackClock(ManualClock):
+    """Its wall clock can be set, as by NTP; the monotonic one goes on."""
+
+    def set_wall(self, by_ms: int) -> None:
+        self._offset_ms += by_ms
+
+
+def test_a_wall_clock_that_is_set_back_across_a_switch_leaves_the_desk_flat_until_the_open_comes_again(desk_of):
+    clock = SetBackClock(wall_start_ms=START_MS)
+    desk = desk_of((window(n) for n in range(3)), clock=clock)
+    desk.step()
+    assert desk.step(ms=HOUR_MS + 5_000).now == window(1)
+    clock.set_wall(-10_000)
+    assert desk.step() == LiveMarket(None, window(1))
+    assert desk.step(ms=5_000).now == window(1)
+    assert desk.changes() == ["hour-0", "hour-1", None, "hour-1"]
+
+
+def test_a_wall_clock_that_is_set_ahead_goes_straight_to_the_window_of_its_time(desk_of):
+    clock = SetBackClock(wall_start_ms=START_MS)
+    desk = desk_of((window(n) for n in range(4)), clock=clock)
+    desk.step()
+    clock.set_wall(2 * HOUR_MS)
+    assert desk.step() == LiveMarket(window(2), window(3))
+    assert desk.changes() == ["hour-0", "hour-2"]
 
 
 def test_the_next_window_is_subscribed_ahead_without_a_switch(desk_of):

@@ -28,3 +28,12 @@ def test_a_window_without_outcome_is_given_up_after_two_days():
     pending.add(MARKET, 0)
     assert pending.unknown(MARKET, 47 * 3600 * S) and not pending.unknown(MARKET, 48 * 3600 * S)
     assert pending.due(100 * 3600 * S) is None
+
+
+def test_a_window_that_was_asked_about_before_it_closed_is_asked_soon_after_it_closes():
+    pending = Resolutions()
+    pending.add(MARKET, 0)
+    for _ in range(8):
+        pending.unknown(MARKET, 0)
+    pending.add(MARKET, 10**9)
+    assert pending.due(2 * 10**9 - 1) is None and pending.due(2 * 10**9) is MARKET

@@ -13,7 +13,7 @@ from trader.errors import ConfigError, JournalError
 from trader.journal.folder import JournalFolder
 from trader.journal.store import Journal, Run
 from trader.model.cycle import Cycle, Now, View
-from trader.model.event import Fill, MarketChange, TradeStatus
+from trader.model.event import Fill, MarketChange, MarketResolved, TradeStatus
 from trader.model.intent import Mode
 from trader.model.market import Market
 from trader.model.order import Side
@@ -26,14 +26,14 @@ VIEW = View(None, None, None, None, None, (), False, None, "")
 NOW_MS = 1_795_000_000_000
 
 
-def write(path, count=1, run_id="run-1"):
+def write(path, count=1, run_id="run-1", *, outcome=()):
     """A journal with so many fills, a minute apart, in one window; the newest a minute ago."""
     folder = JournalFolder(path)
     journal = Journal(folder, Run(run_id, "live", "0.1.0", "", "", "{}", NOTHING_RECALLED), fresh=True, max_bytes=2**30, keep=5)
     journal.begin(Now(0, 0))
     for number in range(count):
         now = Now(number, NOW_MS - (count - number) * 60_000)
-        letters = (MarketChange(MARKET), FILL._replace(trade_id=f"t{number}"))
+        letters = (MarketChange(MARKET), FILL._replace(trade_id=f"t{number}"), *outcome)
         journal.commit([journal.prepare([Cycle(now, letters, VIEW, (), (), (), Mode.STOP, "boot", (), ())])])
     journal.close()
     folder.release()
@@ -121,8 +121,14 @@ def test_a_run_whose_settings_this_version_does_not_know_names_the_version_that_
 
 
 def test_pnl_is_split_on_request_and_the_parts_add_up(tmp_path):
-    row, = json.loads(said(write(tmp_path / "live-a", 2), "pnl", "--by", "spread,adverse,inventory", "--json"))
-    assert round(row["spread"] + row["adverse"] + row["inventory"] - row["fees"] - (row["pnl"] or 0), 6) == 0
+    path = write(tmp_path / "live-a", 2, outcome=[MarketResolved("0xc", "1")])
+    row, = json.loads(said(path, "pnl", "--by", "spread,adverse,inventory", "--json"))
+    assert (row["spread"], row["adverse"], row["inventory"], row["pnl"], row["unmarked"]) == (0, 0, 20.8, 20.8, 2)
+
+
+def test_while_the_value_is_not_known_the_parts_are_not_either(tmp_path):
+    row, = json.loads(said(write(tmp_path / "live-a"), "pnl", "--by", "spread", "--json"))
+    assert (row["pnl"], row["spread"]) == (None, None)
 
 
 def test_of_the_parts_the_table_shows_those_that_were_asked_for(tmp_path):

@@ -247,6 +247,12 @@ def test_a_file_that_only_looks_like_a_recording_is_refused(tmp_path):
         read_recording([str(tmp_path / "f")])
 
 
+def test_a_file_of_other_lines_is_refused(tmp_path):
+    (tmp_path / "f").write_text("this is\nno recording\n")
+    with pytest.raises(ConfigError, match="has 2 lines and none of them is a frame"):
+        read_recording([str(tmp_path / "f")])
+
+
 @settings(max_examples=150, deadline=None)
 @given(head=st.sampled_from([b"", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b'{"frame":"', gzip.compress(b"[]")[:12]]),
        data=st.binary(max_size=400))

@@ -127,6 +127,16 @@ def test_an_order_whose_answer_is_lost_was_accepted(exchange, client):
         client.post_order(order, OrderType.GTC)
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_a_cancel_whose_answer_is_lost_was_done_or_not(exchange, client, done):
+    client.cancel_all()
+    order_id = client.post_order(signed(client, exchange), OrderType.GTC)["orderID"]
+    fault = exchange_fault(exchange, kind="lost_answer", method="DELETE", path="/orders", done=done)
+    with fault, pytest.raises(PolyApiException, match="status_code=None"):
+        client.cancel_orders([order_id])
+    assert (client.get_order(order_id)["status"], len(client.get_open_orders())) == (("CANCELED", 0) if done else ("LIVE", 1))
+
+
 @pytest.mark.parametrize(("parameters", "status", "text", "retry_after"), [
     ({"kind": "too_early", "retry_after_s": 2}, 425, "Too Early", "2"),
     ({"kind": "rate_limited", "retry_after_s": 3}, 429, "Too Many Requests", "3"),
@@ -328,7 +338,7 @@ def test_an_expired_heartbeat_cancels_what_its_key_has_open(exchange, client):
 
 
 def test_a_fault_may_begin_later(exchange):
-    with exchange_fault(exchange, kind="server_error", path="/time", after_ms=300, times=1) as fault:
+    with exchange_fault(exchange, kind="server_error", path="/time", after_ms=1_500, times=1) as fault:
         assert httpx.get(f"{exchange.rest_url}/time").status_code == 200 and fault.row()["on"] is False
         wait_for(lambda: httpx.get(f"{exchange.rest_url}/time").status_code == 500)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What early triggers are worth: the same desk on every move, on a 1 s timer and on a 30 s timer, while Bitcoin jumps. JSON on stdout.
 
-    .venv/bin/python -m tools.bench.stale_quotes [--jumps 100] [--every 2.5] [--speed 6] [--seed 5]
+    .venv/bin/python -m tools.bench.stale_quotes [--jumps 100] [--every 2] [--speed 6] [--seed 5]
 
 Each desk is a process of its own (`trader run`) at an exchange of its own with the same seed: the same Bitcoin, the same bots, the same
 jumps, one desk after the other. All figures are the exchange's: its audit (when which order lived), its trades, and the true
@@ -17,8 +17,8 @@ import os
 import sys
 import tempfile
 import time
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from tools.bench.true_price import STEP_MS, Path, TruePrice, volatility_of
 from trader.exchange.btc_path import up_probability
 from trader.exchange.child import ExchangeUrls
-from trader.journal.analysis import split
+from trader.journal.analysis import fill_parts
 from trader.model.intent import Mode, Quote, StrategyView
 from trader.model.order import Side
 from trader.model.units import MICRO, SizeMicro
@@ -42,7 +42,7 @@ JUMP_BP = 20                     # 18 ¢ in the middle of a window of 600 s: few
 LAST_MS = 20_000                 # of a window, in which nothing is quoted
 CHAIN_MS = 100
 WARM_UP_S = 15
-_LIMITS = ("max_position", "gross_cap")
+NO_LIMITS = {"max_position": 1_000_000, "gross_cap": 1_000_000, "max_through_fair_cents": 100}      # no guard may pull a stale quote
 DESKS = {"early triggers": 0.0, "timer of 1 s": 1.0, "timer of 30 s": 30.0}
 
 
@@ -105,7 +105,8 @@ class Played(NamedTuple):
 def play(period_s: float, jumps: int, every_s: float, speed: float, seed: int, folder: File) -> Played:
     volatility = volatility_of(speed)
     rule = {"name": f"{__spec__.name}:KnowsTheOdds", "params": json.dumps({"period_s": period_s, "volatility_bp": volatility * 10_000})}
-    settings = [f"strategy.{key}={value}" for key, value in rule.items()] + [f"executor.{limit}=1000000" for limit in _LIMITS]
+    settings = [f"strategy.{key}={value}" for key, value in rule.items()]
+    settings += [f"executor.{name}={value}" for name, value in NO_LIMITS.items()]
     with running_exchange(speed=speed, seed=seed, cash=1_000_000) as exchange, TruePrice(exchange, volatility) as truth:
         began_s = time.monotonic()
         wallet = Wallet(exchange, folder)
@@ -161,17 +162,30 @@ def resting(played: Played) -> dict[str, Resting]:
 
 
 def stale_ms(orders: Sequence[Resting], path: Path) -> int:
-    """How long at least one order was stale."""
-    stale: set[int] = set()
-    for order in orders:
-        first = bisect_left(path.times_ms, order.from_ms)
-        for index in range(first, len(path.times_ms)):
-            if order.to_ms is not None and path.times_ms[index] >= order.to_ms:
-                break
-            worth_bp = path.worth_bp(path.times_ms[index])
-            if worth_bp is not None and order.is_stale(worth_bp):
-                stale.add(path.times_ms[index])
-    return len(stale) * STEP_MS
+    """How long at least one order was stale, to the millisecond."""
+    return sum(to_ms - from_ms for from_ms, to_ms in _merged(sorted(span for order in orders for span in _stale_spans(order, path))))
+
+
+def _stale_spans(order: Resting, path: Path) -> Iterator[tuple[int, int]]:
+    """Step by step of the path, within the order's life."""
+    for index in range(max(0, bisect_right(path.times_ms, order.from_ms) - 1), len(path.times_ms) - 1):
+        began_ms, ended_ms = path.times_ms[index], path.times_ms[index + 1]
+        if order.to_ms is not None:
+            if began_ms >= order.to_ms:
+                return
+            ended_ms = min(ended_ms, order.to_ms)
+        worth_bp = path.worth_bp(began_ms)
+        if worth_bp is not None and order.is_stale(worth_bp):
+            yield max(began_ms, order.from_ms), ended_ms
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Of spans in order, without what they have in common."""
+    covered_ms = 0
+    for from_ms, to_ms in spans:
+        if to_ms > covered_ms:
+            yield max(from_ms, covered_ms), to_ms
+            covered_ms = to_ms
 
 
 def reactions_ms(orders: Sequence[Resting], played: Played) -> tuple[list[int], int]:
@@ -209,7 +223,7 @@ def judged(name: str, played: Played) -> dict[str, Any]:
     by_id = resting(played)
     orders = list(by_id.values())
     took, filled = reactions_ms(orders, played)
-    earned = [split(shares, price, worth, worth, worth)[0] for shares, price, worth in fills(by_id, played)]
+    earned = [fill_parts(shares, price, worth, worth, worth)[0] for shares, price, worth in fills(by_id, played)]
     seconds = (played.path.times_ms[-1] - played.path.times_ms[0]) / 1000
     took.sort()
     return {
@@ -231,7 +245,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Early triggers against timers, judged at the exchange.")
     parser.add_argument("--jumps", type=int, default=100)
-    parser.add_argument("--every", type=float, default=2.5, metavar="SECONDS")
+    parser.add_argument("--every", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--speed", type=float, default=6, help="windows last 3600 s / SPEED")
     parser.add_argument("--seed", type=int, default=5)
     asked = parser.parse_args()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import itertools
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -120,6 +121,19 @@ def ours_whole(origin: str, trust: ssl.SSLContext | None) -> Post:
     return lambda: orders.place([signed])
 
 
+def sign_and_post(origin: str, trust: ssl.SSLContext | None) -> Post:
+    """The same with the signature: the whole work of one quote."""
+    clock = SystemClock()
+    rest = PolymarketRest(ACCOUNT, origin, order_transport(origin, trust), 1000, clock)
+    orders = PolymarketOrders(ACCOUNT, rest, OrderSigner(ACCOUNT, SIGNING), GatewaySettings(), clock)
+    numbers = itertools.count()
+
+    def post() -> object:
+        order = ORDER._replace(salt=next(numbers))
+        return orders.place([orders.sign(SIGNING.order_id(order), order)])
+    return post
+
+
 def ours(origin: str, trust: ssl.SSLContext | None) -> Post:
     transport, url = order_transport(origin, trust), httpx.URL(origin + "/order")
     return lambda: transport.handle_request(httpx.Request("POST", url, content=BODY, headers=HEADERS)).content
@@ -153,7 +167,7 @@ def http_client(origin: str, trust: ssl.SSLContext | None) -> Post:
     return post
 
 
-CLIENTS = (ours_whole, ours, ours_in_httpx_client, httpx_default, urllib3_pool, http_client)
+CLIENTS = (sign_and_post, ours_whole, ours, ours_in_httpx_client, httpx_default, urllib3_pool, http_client)
 
 
 # --- measuring ----------------------------------------------------------------------------------------------------------

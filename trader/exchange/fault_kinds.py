@@ -32,7 +32,7 @@ class Kind(StrEnum):
     WRONG_HASH = "wrong_hash"               # … has hashes that fit no book
     HALF_FRAME = "half_frame"               # … is cut in the middle by the end of the connection
     SLOW = "slow"                           # REST answers come late
-    LOST_ANSWER = "lost_answer"             # REST does what was asked, then drops the connection without an answer
+    LOST_ANSWER = "lost_answer"             # REST drops the connection without an answer, having done what was asked or not
     TOO_EARLY = "too_early"                 # 425, as while the matching engine restarts
     RATE_LIMITED = "rate_limited"           # 429
     UNAUTHORIZED = "unauthorized"           # 401
@@ -76,7 +76,7 @@ KINDS: dict[Kind, KindRule] = {
     Kind.WRONG_HASH: KindRule(STREAMS, _FRAME, once=True),
     Kind.HALF_FRAME: KindRule(STREAMS, _FRAME, once=True),
     Kind.SLOW: KindRule(_REST, {**_PATH, "delay_ms": 1_000}),
-    Kind.LOST_ANSWER: KindRule(_REST, {"method": "POST", "path": "/order"}, once=True),
+    Kind.LOST_ANSWER: KindRule(_REST, {"method": "POST", "path": "/order", "done": True}, once=True),
     Kind.TOO_EARLY: KindRule(_REST, _RETRY),
     Kind.RATE_LIMITED: KindRule(_REST, _RETRY),
     Kind.UNAUTHORIZED: KindRule(_REST, _PATH),

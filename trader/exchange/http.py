@@ -95,8 +95,10 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = _request(environ)
-        status, answer, extra = self.respond(request)
-        if self._faults and self._faults.answer_is_lost(request):
+        lost = self._faults.loses_answer(request) if self._faults else None
+        if lost is None or lost.with_["done"]:
+            status, answer, extra = self.respond(request)
+        if lost:
             raise ConnectionAbortedError("fault on order: the answer is lost")     # waitress closes without a word on an OSError
         body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **extra}

@@ -46,9 +46,9 @@ class RestFaults:
             raise _refusal(refused, request.path)
         return self._untrue(request, answer) if request.path in ACCOUNT_READS else answer
 
-    def answer_is_lost(self, request: Request) -> bool:
-        """Asked when the request has been done."""
-        return self._strike(request, Kind.LOST_ANSWER) is not None
+    def loses_answer(self, request: Request) -> Fault | None:
+        """Asked before the request is done: `done` says whether it will be."""
+        return self._strike(request, Kind.LOST_ANSWER)
 
     def _strike(self, request: Request, *kinds: Kind) -> Fault | None:
         if self._board.is_quiet or request.path.startswith("/control"):

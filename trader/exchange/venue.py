@@ -19,16 +19,15 @@ from trader.exchange import refusal
 from trader.exchange.accounts import Token
 from trader.exchange.engine import Engine
 from trader.exchange.events import BookRestored, Event, TickChanged
-from trader.exchange.fault_kinds import Kind
+from trader.exchange.fates import Stamping
 from trader.exchange.faults import FaultBoard
-from trader.exchange.fills import Fill
 from trader.exchange.heartbeats import Heartbeats
 from trader.exchange.market import BookView, MarketState
-from trader.exchange.orders import Fate, MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
+from trader.exchange.orders import MarketSpec, NewOrder, OrderState, Outcome, Placed, Trade
 from trader.exchange.permits import Permits, Permitted
 from trader.exchange.refusal import Refusal
 from trader.exchange.rows import new_order_row
-from trader.exchange.trades import Stamp, Stamper
+from trader.exchange.trades import Stamp
 from trader.exchange.wallets import Wallets
 from trader.runtime.clock import Clock
 
@@ -39,7 +38,7 @@ class Venue:
     def __init__(self, clock: Clock, publish: Callable[[Event], None], *, settle_ms: int, cash_micro: int, taker_delay_ms: int = 0,
                  faults: FaultBoard | None = None, record: Callable[..., None] = lambda *row: None) -> None:
         self._clock, self._publish, self._cash_micro, self._record = clock, publish, cash_micro, record
-        self._faults = faults or FaultBoard(clock)
+        self._stamping = Stamping(faults or FaultBoard(clock))
         self._lock = threading.Lock()
         self._engine = Engine(settle_ms=settle_ms, taker_delay_ms=taker_delay_ms, new_trade_id=lambda: str(uuid.uuid4()))
         self.heartbeats = Heartbeats()                  # under the lock, like the wallets
@@ -148,23 +147,9 @@ class Venue:
     def place(self, new: NewOrder) -> Placed:
         stamps: list[Stamp] = []
         with self.engine() as (engine, now_ms):
-            placed = engine.place(new, now_ms, self._stamping(stamps))
+            placed = engine.place(new, now_ms, self._stamping.into(stamps))
             self._record("place", now_ms, new_order_row(new), stamps)
             return placed
-
-    def _stamping(self, stamps: list[Stamp]) -> Stamper:
-        """Gives each new trade its id and fate, and keeps them in `stamps` for the record."""
-        def stamp(taker: NewOrder, fills: list[Fill]) -> Stamp:
-            stamps.append(Stamp(str(uuid.uuid4()), self._fate(taker, fills)))
-            return stamps[-1]
-        return stamp
-
-    def _fate(self, taker: NewOrder, fills: list[Fill]) -> Fate:
-        """Only trades in which a real client takes part may go wrong on order: bots would use a fault up unseen."""
-        if not taker.owner and not any(fill.maker.new.owner for fill in fills):
-            return Fate.SETTLES
-        fault = self._faults.strike("trades")
-        return {Kind.RETRYING: Fate.RETRIES, Kind.FAILED: Fate.FAILS}[fault.kind] if fault else Fate.SETTLES
 
     def cancel(self, account_id: str, order_ids: Iterable[str]) -> tuple[list[str], dict[str, str]]:
         with self.engine() as (engine, now_ms):
@@ -241,7 +226,7 @@ class Venue:
         """Settlement, GTD expiry and silent heartbeats; called many times a second by the market's life."""
         with self.engine() as (engine, now_ms):
             stamps: list[Stamp] = []
-            if engine.advance(now_ms, self._stamping(stamps)):
+            if engine.advance(now_ms, self._stamping.into(stamps)):
                 self._record("advance", now_ms, stamps)
             for api_key in self.heartbeats.expired(now_ms):
                 self._silence(engine, api_key, now_ms)

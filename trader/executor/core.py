@@ -82,6 +82,7 @@ def settle(state: State, view: View, now: Now, limits: guards.Limits) -> None:
     """Once a cycle: what is due, which guards are in force, whether a cancel-all is complete, and what to place and cancel."""
     guards.count_time(state, now)
     state.now = now
+    state.orders.close_finished()
     while (chore := state.due()) is not None:
         _do(state, *chore)
     if reconcile.upkeep(state):

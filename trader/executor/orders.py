@@ -126,10 +126,13 @@ class OrderTable:
 
     def exposed(self) -> Iterator[Tracked]:
         """Every order that may still change inventory: live ones, and finished ones whose trades are still to come."""
+        return (order for order in tuple(self._watched.values()) if order.exposure_micro > 0)
+
+    def close_finished(self) -> None:
+        """Once a cycle: what has ended and was shown whole is watched no longer."""
         for order in [o for o in self._watched.values() if o.done and o.exposure_micro == 0]:
             del self._watched[order.order_id]
             self._closed.append(order.order_id)
-        return (order for order in tuple(self._watched.values()) if order.exposure_micro > 0)
 
     def watch(self, order: Tracked) -> None:
         """It may be exposed again: the venue has named a larger matched size after its end."""

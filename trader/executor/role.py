@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from trader.errors import AuthError
-from trader.executor import core, guards
+from trader.executor import core, guards, sweep
 from trader.executor.pnl import Pnl, WindowResult
 from trader.executor.state import Session, State
+from trader.executor.times import OrderTimes
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.inbox import ExecutorInbox
@@ -30,7 +31,6 @@ from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState, OwnFill
 from trader.model.units import MoneyMicro
 from trader.runtime.clock import Clock
-from trader.runtime.latency import LatencyWindow
 from trader.runtime.role import Posture
 
 log = logging.getLogger(__name__)
@@ -99,11 +99,7 @@ class ExecutorRole:
         self._report_due_ns = 0
         self._stop_told = self._refusal_told = False
         self.posture = Posture(clock)
-        self.intent_to_outbox = LatencyWindow()
-        self.outbox_to_wire = LatencyWindow()
-        self.wire_to_ack = LatencyWindow()
-        self._timed_intent = 0
-        self._put_ns: dict[int, int] = {}        # when each unanswered place went into the outbox
+        self.times = OrderTimes()
 
     def on_start(self) -> None:
         self._publish(self._now())
@@ -124,7 +120,9 @@ class ExecutorRole:
         self._publish(now)
 
     def on_stop(self) -> None:
-        """The last report, so that a summary after the end is complete."""
+        """The last report, so that a summary after the end is complete, and what nobody confirmed."""
+        if unproved := sweep.unproved(self._state):
+            log.error("orders may be open: %s", unproved)
         self._report_due_ns = 0
         self._publish(self._now())
 
@@ -149,7 +147,7 @@ class ExecutorRole:
             self._take_mail(now)                         # every ring is answered, or the mailbox would stay silent
             return
         if isinstance(letter.event, PlaceResult):
-            self._time(letter.event)
+            self.times.answered(letter.event)
         self._letters.append(letter.event)
         core.step(self._state, letter.event, now)
 
@@ -177,10 +175,7 @@ class ExecutorRole:
                 self._shed(self._outbox.raise_epoch(action.epoch))
                 continue
             if isinstance(action, PlaceOrders):
-                self._put_ns[action.seq] = put_ns = self._clock.monotonic_ns()
-                if state.intent is not None and state.intent.seq != self._timed_intent:
-                    self._timed_intent = state.intent.seq        # later places of it waited for the venue, not for us
-                    self.intent_to_outbox.add(put_ns - state.intent.decided_ns)
+                self.times.put(action.seq, self._clock.monotonic_ns(), state.intent)
             self._outbox.put(action)
         state.actions.clear()
         for note in state.notes:
@@ -199,12 +194,6 @@ class ExecutorRole:
         for place in places:
             answers = tuple(Answer(order_id, Outcome.SHED) for order_id, _ in place.orders)
             self._inbox.put(PlaceResult(place, answers, Timing()))
-
-    def _time(self, result: PlaceResult) -> None:
-        put_ns = self._put_ns.pop(result.request.seq, 0)
-        if put_ns and result.timing.sent_ns:
-            self.outbox_to_wire.add(result.timing.sent_ns - put_ns)
-            self.wire_to_ack.add(result.timing.answered_ns - result.timing.sent_ns)
 
     def _publish(self, now: Now) -> None:
         state = self._state

@@ -14,6 +14,7 @@ from trader.model.action import CancelMarket, ReadOpenOrders
 from trader.model.cycle import RaiseEpoch
 from trader.model.event import CancelMarketResult, OpenOrdersRead, Outcome, VenueStatus
 from trader.model.order import OrderState
+from trader.model.units import MICRO
 
 _REPEAT_MS = 250             # after a cancel or a listing that did not work
 _PROOF = 2                   # empty listings in a row
@@ -59,6 +60,16 @@ def _holds_up(state: State, order: Tracked) -> bool:
         return True
     here = state.market is not None and order.spec.condition_id == state.market.condition_id
     return state.session is Session.ROLL and here and state.target != state.market
+
+
+def unproved(state: State) -> str:
+    """For the end of a run: what nobody confirmed, order by order; empty when everything is proved."""
+    if state.session is Session.STOPPED:
+        return ""
+    orders = [f"{order.order_id} {order.spec.side} {order.remaining_micro / MICRO:g} at {order.spec.price_bp / 100:g} ¢ of token "
+              f"{order.spec.token_id} ({order.state})" for order in state.orders.live()]
+    unlisted = [condition_id for condition_id, count in state.sweep.empty.items() if count < _PROOF] if state.sweep is not None else []
+    return "; ".join([*orders, *(f"no listing showed market {condition_id} empty" for condition_id in unlisted)])
 
 
 def on_listing(state: State, result: OpenOrdersRead) -> None:

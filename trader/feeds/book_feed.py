@@ -125,6 +125,8 @@ class BookFeed:
         now_ns = self._connection.received_ns
         for frame in frames:
             self._apply(frame, now_ns)
+        if self._publish_book(now_ns):           # before anything that can wait
+            self.latency.add(self._clock.monotonic_ns() - now_ns)
         self._thaw(now_ns)
         repair = self._books.repair(now_ns)
         if repair.lost is not None:
@@ -132,8 +134,6 @@ class BookFeed:
         if repair.resubscribe:       # unsubscribe first: a repeated subscription alone is refused as a duplicate
             self._repairs += len(repair.resubscribe)
             self._connection.send(self._stream.change(repair.resubscribe, repair.resubscribe))
-        if self._publish_book(now_ns):
-            self.latency.add(self._clock.monotonic_ns() - now_ns)
         self._publish_samples(now_ns)
 
     def _thaw(self, now_ns: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ from trader.errors import ConfigError, ControlError, RoleFailed, TraderError
 from trader.feeds.settings import FeedSettings
 from trader.fleet.settings import FleetSettings
 from trader.runtime.role import name_native_thread
+
+log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 15.0
 STOPPED_WITHIN_S = 30.0
@@ -74,6 +77,10 @@ class FleetChild:
     def threads_text(self) -> str:
         return str(self._ask({"ask": "threads"}))
 
+    def kill(self) -> None:
+        """For a fleet that hangs. Its workers end when its sockets close; `stop` then closes the pipes."""
+        self._process.kill()
+
     def stop(self) -> int:
         """Asks by closing the pipe, waits, then kills. Returns the exit code; the process is gone."""
         with self._write, contextlib.suppress(OSError):
@@ -96,7 +103,7 @@ class FleetChild:
         heard, answer = self._answers[number] = threading.Event(), []
         try:
             self._send({**request, "id": number})
-            if heard.wait(ANSWER_S):
+            if heard.wait(ANSWER_S) and answer:
                 return answer[0]
         finally:
             del self._answers[number]
@@ -132,8 +139,17 @@ class FleetChild:
                         waiting[1].append(row["answer"])
                         waiting[0].set()
                 case "action":
-                    self._on_action(row["action"])
+                    self._take_action(row["action"])
                 case _ if not self._started.is_set():
                     self._first.append(row)
                     self._started.set()
         self._started.set()                          # it ended: nobody need wait any longer
+        for heard, _ in tuple(self._answers.values()):
+            heard.set()
+
+    def _take_action(self, action: dict[str, Any]) -> None:
+        """Who is called may fail; answers must go on being read."""
+        try:
+            self._on_action(action)
+        except Exception:
+            log.exception("on_action failed for %r; the fleet goes on", action)

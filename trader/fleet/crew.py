@@ -7,6 +7,7 @@ Workers are told through their links; what they say goes to the keeper's letters
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import select
@@ -19,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from trader.errors import RoleFailed, TraderError, WireError
+from trader.errors import ConfigError, RoleFailed, TraderError, WireError
 from trader.fleet.letters import Doubted, Letter, Owned, WorkerBorn
 from trader.fleet.links import WorkerLink
 from trader.fleet.parcels import Frames, Unpacker, Word
@@ -38,7 +39,6 @@ MOST_DEATHS = 3                          # in a minute; then it is unhealthy, an
 PAUSE_NS = 5_000_000_000
 SILENT_BEATS = 3
 SUSPENDED_NS = 1_500_000_000             # our own wake-up this late: the whole machine stood still, not one worker
-STARTING_MS = 15_000
 LAST_WORDS_S = 0.1
 ANSWER_S = 5.0
 
@@ -82,9 +82,10 @@ class Crew:
         self._heard_ns = [0] * count
         self._deaths: list[deque[int]] = [deque(maxlen=MOST_DEATHS) for _ in range(count)]
         self._restart_ns = [0] * count
+        self._starting: set[int] = set()             # whose first word is awaited; nothing is handed to them yet
         self.restarts = 0
         self._answers: dict[int, tuple[threading.Event, list[dict[str, Any]]]] = {}
-        self._asked = 0
+        self._asked = itertools.count(1)
         self._cycle_ns = clock.monotonic_ns()
 
     # --- any thread ---
@@ -99,8 +100,7 @@ class Crew:
 
     def ask_book(self, worker: int, token_id: str, timeout_s: float = ANSWER_S) -> dict[str, Any] | None:
         """The whole book of a token as its worker has it; None when it does not answer in time."""
-        self._asked += 1
-        number, heard, answer = self._asked, threading.Event(), list[dict[str, Any]]()
+        number, heard, answer = next(self._asked), threading.Event(), list[dict[str, Any]]()
         self._answers[number] = heard, answer
         try:
             self.links[worker].tell({"do": "book", "token": token_id, "asked": number})
@@ -119,7 +119,7 @@ class Crew:
     def ailments(self) -> list[str]:
         """Why the workers are not healthy; empty when they are."""
         now_ns = self._clock.monotonic_ns()
-        dead = [f"worker {number} is down" for number, life in enumerate(tuple(self._lives)) if life is None]
+        dead = [f"worker {number} is down" for number, life in enumerate(tuple(self._lives)) if life is None or number in self._starting]
         return dead + [f"worker {number} died {MOST_DEATHS} times within a minute" for number, deaths in enumerate(self._deaths)
                        if len(deaths) == MOST_DEATHS and now_ns - deaths[0] < MINUTE_NS]
 
@@ -146,9 +146,10 @@ class Crew:
         end_ns = self._clock.monotonic_ns() + int(FINISH_WITHIN_S * 1e9)
         for number, life in enumerate(self._lives):
             if life is not None:
+                if number in self._starting:         # it hears no word yet, but it sees the end of its socket
+                    life.end.close()
                 self._see_off(life.process, max(0.0, (end_ns - self._clock.monotonic_ns()) / 1e9))
-                self.links[number].detach()
-                self._lives[number] = None
+                self._part_from(number, life)
 
     # --- fl-crew ---
 
@@ -202,6 +203,10 @@ class Crew:
             return
         for kind, said in parcel.items():
             match kind:
+                case "ready":
+                    self._welcome(number)
+                case "failed":
+                    log.error("worker %d cannot start: %s %s", number, said, parcel.get("remedy", ""))
                 case "owned":
                     self._letters(Owned(tuple((int(conn), str(token)) for conn, token in said)))
                 case "doubted":
@@ -227,14 +232,18 @@ class Crew:
                 self._restart(number, now_ns)
         elif life.process.poll() is not None:
             self._bury(number, life, now_ns)
-        elif now_ns - self._heard_ns[number] > SILENT_BEATS * int(self._settings.heartbeat_s * 1e9):
-            log.error("worker %d (pid %d) has said nothing for %d heartbeats; it is killed", number, life.process.pid, SILENT_BEATS)
+        elif now_ns - self._heard_ns[number] > (limit_ns := self._silence_ns(number)):
+            log.error("worker %d (pid %d) has said nothing for %g s; it is killed", number, life.process.pid, limit_ns / 1e9)
             self._bury(number, life, now_ns)
+
+    def _silence_ns(self, number: int) -> int:
+        """How long it may say nothing."""
+        limit_s = READY_WITHIN_S if number in self._starting else SILENT_BEATS * self._settings.heartbeat_s
+        return int(limit_s * 1e9)
 
     def _bury(self, number: int, life: Life, now_ns: int) -> None:
         """Its markets wait for the next worker; the others' are not concerned."""
-        self.links[number].detach()
-        self._lives[number] = None
+        self._part_from(number, life)
         try:
             code = life.process.wait(LAST_WORDS_S)   # its socket closes a moment before it has ended
         except subprocess.TimeoutExpired:
@@ -248,22 +257,15 @@ class Crew:
                   f" in {PAUSE_NS // 10**9} s, because it died {MOST_DEATHS} times within a minute" if is_often else "")
 
     def _restart(self, number: int, now_ns: int) -> None:
-        self.posture.declare(f"starting worker {number}", STARTING_MS)
+        """Returns at once: the other workers must not wait for the first word of this one."""
         try:
             self._start(number)
-            self._await_ready(number)
-        except (TraderError, OSError) as why:
+        except OSError as why:
             log.error("worker %d could not be started again: %s", number, why)
-            life, self._lives[number] = self._lives[number], None
-            if life is not None:
-                life.process.kill()
-                life.process.wait()
-            self.links[number].detach()
             self._deaths[number].append(now_ns)
             self._restart_ns[number] = now_ns + PAUSE_NS
             return
-        self.restarts += 1
-        self._letters(WorkerBorn(number))
+        self._heard_ns[number] = now_ns
 
     def _start(self, number: int) -> None:
         ours, theirs = socket.socketpair()
@@ -274,9 +276,28 @@ class Crew:
             raise
         finally:
             theirs.close()
+        ours.setblocking(False)
         self._lives[number] = Life(process, ours, Unpacker())
         self._beats[number] = {}
-        self.links[number].attach(ours)
+        self._starting.add(number)
+
+    def _welcome(self, number: int) -> None:
+        """A worker that was started again is there; it knows nothing."""
+        self._attach(number)
+        self.restarts += 1
+        self._letters(WorkerBorn(number))
+
+    def _attach(self, number: int) -> None:
+        life = self._lives[number]
+        assert life is not None
+        self._starting.discard(number)
+        self.links[number].attach(life.end)
+
+    def _part_from(self, number: int, life: Life) -> None:
+        self.links[number].detach()
+        life.end.close()                             # also of one that was never attached
+        self._starting.discard(number)
+        self._lives[number] = None
 
     def _await_ready(self, number: int) -> None:
         """Blocks for the first word of a worker."""
@@ -295,8 +316,10 @@ class Crew:
                 assert isinstance(parcel, dict)
                 if "ready" in parcel:
                     self._heard_ns[number] = self._clock.monotonic_ns()
+                    self._attach(number)
                     return
-                raise TraderError(f"worker {number} cannot start: {parcel['failed']}", remedy=str(parcel["remedy"]))
+                kind = ConfigError if parcel["exit_code"] == ConfigError.exit_code else TraderError
+                raise kind(f"worker {number} cannot start: {parcel['failed']}", remedy=str(parcel["remedy"]))
         raise RoleFailed(f"worker {number} was not ready within {READY_WITHIN_S:g} s, or ended before.",
                          remedy="Its last words are above; check the memory and processes of this machine.")
 

@@ -9,7 +9,8 @@ from trader.model.setting import setting
 
 @dataclass(frozen=True)
 class FleetSettings:
-    enabled: bool = setting(False, "Watch many markets, in a process tree of its own beside the desk.")
+    enabled: bool = setting(False, "Watch many markets, in a process tree of its own.")
+    alone: bool = setting(False, "Run the fleet without a desk: no key, no orders.")
     num_workers: int = setting(4, "Worker processes that keep the books. Never more than this machine has cores.", low=1, high=64)
     handler_factory: str = setting("", "module:factory of your own handler, one a worker (docs/fleet.md). Empty: books only.")
     tags: str = setting("", "Only events with one of these tag slugs, separated by commas. Empty: all.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from trader.fleet.connections import Lines
@@ -100,35 +99,3 @@ class FleetStats:
     def _router_ailment(self) -> str:
         dirty = self._lines.routing()["dirty"]
         return f"{dirty} tokens are fetched anew because a worker is behind" if dirty else ""
-
-
-def samples(stats: dict[str, Any]) -> Iterator[tuple[str, dict[str, str], float]]:
-    """The same as (name, labels, value) for Prometheus; units last in the name."""
-    yield "trader_fleet_running", {}, float(stats["running"])
-    for status, count in stats["registry"].items():
-        if status != "total_markets":
-            yield "trader_fleet_markets", {"status": status}, count
-    yield "trader_fleet_connections", {}, stats["pool"]["connection_count"]
-    yield "trader_fleet_connections_up", {}, stats["pool"]["active_connections"]
-    for row in stats["pool"]["connections"]:
-        labels = {"connection": str(row["connection_id"])}
-        yield "trader_fleet_connection_frames_total", labels, row["messages_received"]
-        yield "trader_fleet_connection_pollution_ratio", labels, row["pollution_ratio"]
-    router = stats["router"]
-    yield "trader_fleet_frames_routed_total", {}, router["messages_routed"]
-    yield "trader_fleet_frames_dropped_total", {}, router["messages_dropped"]
-    yield "trader_fleet_routing_latency_seconds", {"quantile": "0.99"}, router["p99_latency_us"] / 1e6
-    for worker, depth in router["queue_depths"].items():
-        yield "trader_fleet_worker_queue_parcels", {"worker": worker}, depth
-    yield "trader_fleet_workers_alive", {}, stats["workers"]["alive_count"]
-    yield "trader_fleet_worker_restarts_total", {}, stats["workers"]["restarts"]
-    for worker, row in stats["workers"]["worker_stats"].items():
-        for name in ("assets", "whole", "frames", "mismatches"):
-            if name in row:
-                yield f"trader_fleet_worker_{name}", {"worker": worker}, row[name]
-        if "rss_kb" in row:
-            yield "trader_fleet_worker_resident_bytes", {"worker": worker}, row["rss_kb"] * 1024
-    for name in ("recycles_completed", "recycles_failed", "markets_migrated"):
-        yield f"trader_fleet_{name}_total", {}, stats["recycler"][name]
-    for component, verdict in stats["health"].items():
-        yield "trader_fleet_component_ok", {"component": component}, float(verdict["ok"])

@@ -198,7 +198,7 @@ def main(argv: list[str]) -> int:
 
 def _say_failed(end: socket.socket, failed: TraderError) -> None:
     end.setblocking(True)
-    end.sendall(pack_word({"failed": failed.problem, "remedy": failed.remedy}))
+    end.sendall(pack_word({"failed": failed.problem, "remedy": failed.remedy, "exit_code": failed.exit_code}))
 
 
 def _resident_kb() -> int:

@@ -42,7 +42,7 @@ class _Marked(NamedTuple):
     later_bp: tuple[int, ...]        # after each of HORIZONS_S
 
 
-def split(signed: Number, price: Number, at_fill: Number, later: Number, end: Number) -> tuple[Number, Number, Number]:
+def fill_parts(signed: Number, price: Number, at_fill: Number, later: Number, end: Number) -> tuple[Number, Number, Number]:
     """(spread, adverse, inventory) of one fill that bought `signed` (below zero: sold) at `price`. The one definition: what the
     marks are, mids here and true probabilities in a simulation, is the caller's business. They add up to signed × (end − price)."""
     return signed * (at_fill - price), signed * (later - at_fill), signed * (end - later)
@@ -55,17 +55,16 @@ def parts_of(window: sqlite3.Row, legs: Iterable[sqlite3.Row], mids: Mids, horiz
     if result.value_micro is None:
         return None
     marked = [one for leg in mine if (one := _marked(window, leg, mids)) is not None]
-    spread = adverse = 0
-    markouts = [0] * len(HORIZONS_S)
-    chosen = HORIZONS_S.index(horizon_s)
+    spread, moves = 0, [0] * len(HORIZONS_S)
     for one in marked:
-        earned, moved, _ = split(one.signed_micro, one.price_bp, one.mid_bp, one.later_bp[chosen], 0)
-        spread, adverse = spread + earned, adverse + moved
         for number, later_bp in enumerate(one.later_bp):
-            markouts[number] += one.signed_micro * (later_bp - one.mid_bp)
-    spread_micro, adverse_micro = spread // BP_PER_DOLLAR, adverse // BP_PER_DOLLAR
+            earned, moved, _ = fill_parts(one.signed_micro, one.price_bp, one.mid_bp, later_bp, 0)
+            moves[number] += moved
+        spread += earned
+    spread_micro, *markouts_micro = (total // BP_PER_DOLLAR for total in (spread, *moves))
+    adverse_micro = markouts_micro[HORIZONS_S.index(horizon_s)]
     rest_micro = result.total_micro + result.fees_micro - spread_micro - adverse_micro
-    return Parts(spread_micro, adverse_micro, rest_micro, tuple(each // BP_PER_DOLLAR for each in markouts), len(mine) - len(marked))
+    return Parts(spread_micro, adverse_micro, rest_micro, tuple(markouts_micro), len(mine) - len(marked))
 
 
 def _marked(window: sqlite3.Row, leg: sqlite3.Row, mids: Mids) -> _Marked | None:

@@ -15,9 +15,10 @@ class Past(NamedTuple):
     folder: JournalFolder        # `release` gives it back
     recalled: Recalled
 
-    def undecided(self, now_ms: int) -> list[Market]:
-        """Windows that have closed and whose outcome nobody has heard."""
-        return [window.market for window in self.recalled.windows if window.winning_token is None and window.market.close_ms <= now_ms]
+    @property
+    def undecided(self) -> list[Market]:
+        """Windows whose outcome nobody has heard. One that is open still may have closed before the next one is found."""
+        return [window.market for window in self.recalled.windows if window.winning_token is None]
 
 
 def claim_past(settings: JournalSettings, mode: str, address: str, now_ms: int) -> Past:

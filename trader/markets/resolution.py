@@ -24,8 +24,8 @@ class Resolutions:
         self._pending: dict[str, _Pending] = {}
 
     def add(self, market: Market, now_ns: int) -> None:
-        """It has closed just now."""
-        self._pending.setdefault(market.condition_id, _Pending(market, now_ns, _FIRST_NS, now_ns + _FIRST_NS))
+        """It has closed just now, or may have. Asked for again soon, however long that took so far."""
+        self._pending[market.condition_id] = _Pending(market, now_ns, _FIRST_NS, now_ns + _FIRST_NS)
 
     def due(self, now_ns: int) -> Market | None:
         """The window to ask about now; one at a time, so that a slow venue holds nothing else up for long."""

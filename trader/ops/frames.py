@@ -66,6 +66,8 @@ def _read_file(name: str, conn: str, streams: Streams, benches: dict[str, Bench]
         damage = getattr(why, "strerror", None) or str(why) or type(why).__name__
         if not counts and not isinstance(why, EOFError):         # EOFError: cut off before the first line, like a zst file
             raise ConfigError(f"{name} cannot be read: {damage}.", remedy="Name recordings (docs/frames.md), or - for stdin.") from None
+    if counts["lines"] and counts["corrupt"] + counts["too_long"] == counts["lines"]:
+        raise ConfigError(f"{name} has {counts['lines']} lines and none of them is a frame.", remedy="Name recordings (docs/frames.md).")
     return {"file": name, **{key: counts[key] for key in ("lines", "frames", "corrupt", "too_long")}, "damage": damage}
 
 

@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from trader import __version__
+from trader.fleet.samples import HELP, samples
 from trader.model.intent import Mode
 from trader.runtime.latency import BOUNDS_NS, Histogram, LatencyWindow
 
@@ -106,7 +107,7 @@ _EDGES = [*(f"{BOUNDS_NS[shown] / 1e9:g}" for shown in _SHOWN), "+Inf"]
 
 
 def metrics_text(stats: Mapping[str, Any], health: Mapping[str, Any], latencies: Mapping[str, LatencyWindow]) -> bytes:
-    return "\n".join([*_told(stats), *_states(stats, health), *_histograms(latencies), *_process(stats), ""]).encode()
+    return "\n".join([*_told(stats), *_states(stats, health), *_histograms(latencies), *_process(stats), *_fleet(stats), ""]).encode()
 
 
 def _told(stats: Mapping[str, Any]) -> Iterator[str]:
@@ -168,6 +169,15 @@ def _process(stats: Mapping[str, Any]) -> Iterator[str]:
     if resident_mb is not None:
         yield _header("gauge", "process_resident_memory_bytes", "Memory that the process holds.")
         yield f"process_resident_memory_bytes {resident_mb * 1e6!r}"
+
+
+def _fleet(stats: Mapping[str, Any]) -> Iterator[str]:
+    told = ""
+    for name, labels, value in samples(stats["fleet"]) if stats.get("fleet") else ():
+        if name != told:
+            told = name
+            yield _header("counter" if name.endswith("_total") else "gauge", name, HELP[name])
+        yield _begin(name, labels) + repr(float(value))
 
 
 def _at(stats: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -36,6 +36,8 @@ class Screen:
 
     def lines(self, now: Stats) -> list[Line]:
         """The same rows in the same places every time; what is not known is a dash."""
+        if now.get("session") == "watching":     # a fleet without a desk
+            return [*_run_of(now), *fleet_lines(now)]
         self._remember(now)
         return [*_market(now), *_state(now), *_books_and_quotes(now), (), *_account(now), _row("frames/s", *self._rates(now))]
 
@@ -154,6 +156,40 @@ def _gain(amount: float | None, kind: str) -> Span:
 def _row(label: str, *values: Span) -> Line:
     """Fields of one width, so that a number with one digit more does not move what stands beside it."""
     return Span(f"{label:<11}", DIM), *(one._replace(text=f"{one.text:<{_FIELD - 2}}  ") for one in values)
+
+
+# --- the fleet --------------------------------------------------------------------------------------------------------
+
+
+def _run_of(now: Stats) -> Iterator[Line]:
+    yield _row("mode", Span(now["mode"]), Span(now["session"]), Span(f"up {clock_text(now['seconds'])}"))
+
+
+def fleet_lines(now: Stats) -> list[Line]:
+    """What `fleet` of stats says, in a row a component. Only the first row of one that does not run."""
+    fleet = now["fleet"]
+    state = _row("fleet", Span("runs", GREEN) if fleet["running"] else Span("does not run", RED), _times(fleet["restarts"]))
+    return [state, *_fleet_rows(fleet)] if "registry" in fleet else [state]
+
+
+def _fleet_rows(fleet: Stats) -> Iterator[Line]:
+    registry, pool, router = fleet["registry"], fleet["pool"], fleet["router"]
+    workers, recycler = fleet["workers"], fleet["recycler"]
+    whole, assets = (sum(row.get(key, 0) for row in workers["worker_stats"].values()) for key in ("whole", "assets"))
+    yield _row("markets", *_counted(registry, "subscribed", "pending", "expired", form="{}"))
+    yield _row("lines", Span(f"{pool['active_connections']} of {pool['connection_count']} up"),
+               *_counted(recycler, "completed", "failed", form="recycles_{}"))
+    yield _row("frames", *_counted(router, "routed", "dropped", "foreign", form="messages_{}"))
+    yield _row("routing", Span(f"p99 {router['p99_latency_us'] / 1000:.2f} ms"))
+    yield _row("workers", Span(f"{workers['alive_count']} run"), _times(workers["restarts"]),
+               Span(f"{whole:,} of {assets:,} books whole"))
+    for name, verdict in fleet["health"].items():
+        if not verdict["ok"]:
+            yield _row(f"! {name}", Span(verdict["reason"], YELLOW))
+
+
+def _times(restarts: int) -> Span:
+    return Span(f"{restarts} restarts", YELLOW if restarts else "")
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

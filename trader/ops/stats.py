@@ -19,6 +19,7 @@ from trader.settings import Settings
 
 if TYPE_CHECKING:
     from trader.desk import Desk
+    from trader.fleet.guard import FleetGuard
 
 
 POSITIONS_SHOWN = 20
@@ -37,6 +38,7 @@ class DeskStats:
         self._supervisor: Supervisor | None = None
         self.exit_reason = ""
         self.status_url: str | None = None
+        self.fleet: FleetGuard | None = None     # if one runs beside the desk
 
     def begin(self, settings: Settings, desk: Desk, supervisor: Supervisor) -> None:
         self._mode, self._desk, self._supervisor = settings.mode, desk, supervisor
@@ -85,6 +87,7 @@ class DeskStats:
             "fair": None if pulse is None or pulse.fair_bp is None else pulse.fair_bp / BP_PER_DOLLAR,
             "reference": _reference(hands.reference.read(), live.now),
             "books": _books(hands.book.read(), live.now),
+            "slowest_orders": self._slowest_orders(),
             "last_fills": [_fill(fill) for fill in report.last_fills] if report else [],
             "guards_for_ms": {name: (now_ns - began_ns) // 1_000_000 for name, began_ns in since_ns.items()},
         }
@@ -92,7 +95,7 @@ class DeskStats:
     def summary(self) -> dict[str, Any]:
         """Plain JSON values. Keys and units: docs/summary.md."""
         head = {"mode": self._mode, "seconds": round(self._seconds if self._seconds is not None else self._elapsed_s(), 3),
-                "exit_reason": self.exit_reason}
+                "exit_reason": self.exit_reason, "fleet": None if self.fleet is None else self.fleet.stats()}
         if self._desk is None:
             return head
         report = self._desk.hands.report.read()
@@ -110,15 +113,26 @@ class DeskStats:
             "latency": {leg: window.summary() for leg, window in self.latencies().items()},
         }
 
+    def _slowest_orders(self) -> list[dict[str, Any]]:
+        """Of the last hour, slowest first."""
+        assert self._desk is not None
+        now_ns = self._clock.monotonic_ns()
+        return [
+            {"seconds_ago": (now_ns - trace.answered_ns) // 1_000_000_000, "intent": trace.intent,
+             **{f"{name.removesuffix('_ns')}_us": round(took_ns / 1000, 1) for name, took_ns in trace._asdict().items()
+                if name.endswith("_ns") and name != "answered_ns"}}
+            for trace in self._desk.executor.times.slowest.read(now_ns)
+        ]
+
     def latencies(self) -> dict[str, LatencyWindow]:
         """Every leg from the frame to the acknowledgement; empty before there is a desk."""
         return {} if self._desk is None else {
             "frame_to_snapshot": self._desk.book_feed.latency,
             "snapshot_to_intent": self._desk.strategy.latency,
             "tick_lateness": self._desk.strategy.lateness,
-            "intent_to_outbox": self._desk.executor.intent_to_outbox,
-            "outbox_to_wire": self._desk.executor.outbox_to_wire,
-            "wire_to_ack": self._desk.executor.wire_to_ack,
+            "intent_to_outbox": self._desk.executor.times.intent_to_outbox,
+            "outbox_to_wire": self._desk.executor.times.outbox_to_wire,
+            "wire_to_ack": self._desk.executor.times.wire_to_ack,
         }
 
     def _open_orders(self, report: ExecutorReport | None) -> int | None:

@@ -14,6 +14,8 @@ _LINES = (
     ("fills", "{fills}, volume {volume_usd:.2f} $, fees {fees_usd:.2f} $"),
     ("inventory", "{inventory[yes]:g} YES, {inventory[no]:g} NO"),
     ("result", "{pnl_marked_usd:+.2f} $: {pnl_settled_usd:+.2f} $ settled, the rest marked to the mid"),
+    ("fleet", "{fleet[registry][subscribed]} markets, {fleet[router][messages_routed]} frames handed on, "
+              "{fleet[router][messages_dropped]} dropped, {fleet[recycler][recycles_completed]} connections replaced"),
     ("open orders", "{open_orders_at_exit}"),
 )
 

@@ -4,6 +4,7 @@ import pytest
 
 from trader.errors import ConfigError
 from trader.model.order import Side
+from trader.strategy.check import fault_in
 from trader.strategy.library.amm import Amm, AmmParams
 from trader.strategy.params import params_from
 from trader.strategy.settings import StrategySettings
@@ -96,6 +97,14 @@ def test_what_is_too_small_for_an_order_is_left_out(make):
 def test_the_names_of_the_documentation_page_fit_too():
     text = '{"minPrice": 0.1, "maxPrice": 0.9, "spread": 0.02, "delta": 0.01, "depth": 0.05}'
     assert params_from(AmmParams, text) == AmmParams(0.1, 0.9, 0.02, 0.01, 0.05)
+
+
+@pytest.mark.parametrize("fair_bp", [2, 1000, 5000, 9000, 9998])
+def test_two_pools_whose_prices_do_not_meet_quote_no_more_than_may_be_quoted(make, fair_bp):
+    """p_min and p_max are not mirror images, so a price of the one pool lies between two of the other."""
+    params = AmmParams(p_min=0.0013, p_max=0.95, spread=0.002, delta=0.01, depth=0.49, max_collateral=100_000)
+    view = make.view(fair_bp=fair_bp, book=make.book(1, 9999, tick_bp=1), inventory=holding(make, yes=9000, no=9000, cash=100_000))
+    assert fault_in(Amm(StrategySettings(), params).quote(view), 1) is None
 
 
 @pytest.mark.parametrize(("text", "said"), [

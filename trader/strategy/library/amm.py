@@ -20,6 +20,7 @@ from trader.model.intent import Mode, Quote, StrategyView
 from trader.model.order import Side
 from trader.model.setting import setting
 from trader.model.units import BP_PER_DOLLAR, MICRO, PriceBp, SizeMicro, ceil_to_tick, complement_bp, floor_to_tick
+from trader.strategy.check import MAX_QUOTES_A_SIDE
 from trader.strategy.levels import Resting, in_place, resting
 from trader.strategy.rules import QuotingRules
 from trader.strategy.settings import StrategySettings
@@ -28,7 +29,6 @@ from trader.strategy.target import SOURCES, aim
 Sizes = dict[PriceBp, SizeMicro]
 
 _NOTHING = SizeMicro(0)
-_MAX_LEVELS = 50
 _MAX_POOLS = 1000
 _CENTISHARE_MICRO = MICRO // 100
 
@@ -50,9 +50,9 @@ class AmmParams:
         if self.p_min >= self.p_max:
             raise ConfigError(f"strategy.params.p_min: was {self.p_min:g}, must be below p_max, which is {self.p_max:g}.",
                               remedy="Correct one of them.")
-        if self.depth / self.delta >= _MAX_LEVELS:
-            raise ConfigError(f"strategy.params.delta: was {self.delta:g}, which makes more than {_MAX_LEVELS} orders a side over a depth "
-                              f"of {self.depth:g}.", remedy="Raise delta or lower depth.")
+        if self.depth / self.delta >= MAX_QUOTES_A_SIDE:
+            raise ConfigError(f"strategy.params.delta: was {self.delta:g}, which makes more than {MAX_QUOTES_A_SIDE} orders a side over a "
+                              f"depth of {self.depth:g}.", remedy="Raise delta or lower depth.")
 
 
 DEFAULTS = AmmParams()
@@ -85,8 +85,8 @@ class Amm:
             return Mode.STOP, (), reason
         bids, asks = self._sizes(aimed, aimed.fair_bp)
         rests = resting(view.inventory.working, view.market.yes_token)
-        bid_quotes = _compared(Side.BUY, sorted(bids.items(), reverse=True), rests, view)
-        ask_quotes = _compared(Side.SELL, sorted(asks.items()), rests, view)
+        bid_quotes = _compared(Side.BUY, sorted(bids.items(), reverse=True)[:MAX_QUOTES_A_SIDE], rests, view)
+        ask_quotes = _compared(Side.SELL, sorted(asks.items())[:MAX_QUOTES_A_SIDE], rests, view)
         return mode, (*in_place(bid_quotes, Side.BUY, rests), *in_place(ask_quotes, Side.SELL, rests)), reason
 
     def _sizes(self, view: StrategyView, target_bp: int) -> tuple[Sizes, Sizes]:
