@@ -234,3 +234,35 @@ def test_at_the_end_what_nobody_confirmed_is_named_order_by_order_and_market_by_
                                           f"no listing showed market {desk.market.condition_id} empty")
     desk.cancels_answered().tell(desk.update("o1", VenueStatus.CANCELLED)).proved()
     assert sweep.unproved(desk.state) == "" and desk.state.session is Session.STOPPED
+
+
+def boots_up(desk):
+    return desk
+
+
+def rolls(desk):
+    return desk.boots().wants(BID).acked().tell(MarketChange(NEXT))
+
+
+def adopts(desk):
+    return desk.tell(UserFeedUp(1), MarketChange(desk.market)).proved()
+
+
+def quotes(desk):
+    return desk.boots().wants(BID).acked()
+
+
+def cools_down(desk):
+    return desk.boots().wants(BID).acked().tell(CANCEL_ALL).cancels_answered().tell(desk.update("o1", VenueStatus.CANCELLED)).proved()
+
+
+@pytest.mark.parametrize("so_far", [boots_up, rolls, adopts, quotes, cools_down])
+def test_a_stop_in_any_session_ends_with_the_proof_and_places_nothing_more(new_desk, so_far):
+    desk = so_far(new_desk())
+    desk.orders()
+    desk.tell(STOP).market_cancelled().cancels_answered()
+    if desk.order() is not None:
+        desk.tell(desk.update("o1", VenueStatus.CANCELLED))
+    desk.proved().wants(BID)
+    assert desk.state.session is Session.STOPPED and desk.wait(60_000).orders() == []
+    assert desk.balances().state.session is Session.STOPPED

@@ -129,6 +129,7 @@ class Stage:
         self.workers = FakeWorkers(self.clock)
         self.born: list[str] = []
         self.gone: list[str] = []
+        self.lost: set[int] = set()              # connections that have lost a line
         callbacks = Callbacks((lambda market: self.born.append(market.slug),), (lambda market: self.gone.append(market.slug),))
         self.keeper = Keeper(self.settings, self.registry, self.connections, self.workers, self.clock, callbacks=callbacks)
 
@@ -151,6 +152,7 @@ class Stage:
 
     def down(self, number: int) -> None:
         connection = self.connections.live[number]
+        self.lost.add(number)
         connection.down_since_ns, connection.owed = self.clock.monotonic_ns(), set()
         for books in self.workers.books:
             books.lost(number, self.clock.monotonic_ns())

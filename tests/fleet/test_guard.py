@@ -139,7 +139,7 @@ def test_a_start_that_fails_raises():
     def refuse(on_action):
         raise TraderError("no.", remedy="Try.")
 
-    with pytest.raises(TraderError, match="no."):
+    with pytest.raises(TraderError, match=r"no\."):
         FleetGuard(refuse, ManualClock(), lambda failure: None)
 
 

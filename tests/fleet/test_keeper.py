@@ -169,3 +169,36 @@ def test_letters_of_one_cycle_are_all_handled_before_it_decides(stage):
         stage.keeper.put(Discovered((nine._replace(condition_id=f"0x{number}", tokens=(f"{number}1", f"{number}2")),)))
     stage.keeper.do_work()
     assert stage.keeper.added == 4 and stage.keeper.depth == 0
+
+
+def missed(stage, *seen):
+    """Two complete listings in a row that hold only these."""
+    for _ in range(2):
+        stage.clock.advance(ms=1000)
+        stage.keeper.take(ScanDone(frozenset(f"0x{number:04x}" for number in seen), stage.clock.monotonic_ns()))
+
+
+def test_a_market_that_was_only_missing_from_the_listing_comes_back_with_it(stage):
+    settled(stage, 1, 2)
+    missed(stage, 1)
+    assert stage.registry.get("0x0002").status is Status.EXPIRED
+    settled(stage, 1, 2)
+    assert stage.registry.get("0x0002").status is Status.SUBSCRIBED
+    stage.check()
+
+
+def test_a_market_that_the_stream_called_resolved_does_not_come_back(stage):
+    settled(stage, 1, 2)
+    missed(stage, 1)
+    stage.keeper.take(Resolved("0x0002"))
+    settled(stage, 1, 2)
+    assert stage.registry.get("0x0002").status is Status.EXPIRED
+
+
+def test_a_listing_without_most_of_what_is_watched_ends_nothing(make_stage):
+    stage = make_stage(target_assets=100, max_assets=100)
+    settled(stage, *range(1, 31))
+    missed(stage)
+    assert stage.registry.counts()["expired"] == 0 and stage.keeper.doubted_listings == 2
+    missed(stage, *range(1, 20))
+    assert stage.registry.counts()["expired"] == 11

@@ -245,6 +245,12 @@ class FleetModel(RuleBasedStateMachine):
         if hasattr(self, "stage"):
             self.stage.check()
 
+    @invariant()
+    def no_replacement_goes_on_over_a_line_that_was_lost(self) -> None:
+        """What had moved there would be blind until the time is up."""
+        if hasattr(self, "stage"):
+            assert not self.stage.lost & {recycle.new for recycle in self.stage.recycler.active.values()}
+
     def teardown(self) -> None:
         """When the faults are over, every market has its books again and no replacement is left half-way."""
         stage = self.stage

@@ -22,6 +22,7 @@ import ssl
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from websockets.frames import Frame, Opcode
@@ -36,7 +37,7 @@ CYCLE = 2_000               # changes of each market before the book is the firs
 FIRST_MS = 1_795_000_000_000
 TOUCH_BP, FIRST_SHARES = 5_000, 101
 _TOUCH = re.compile(rb'"price":"0.5","size":"[1-9]').search
-MOST_AT_ONCE = 500
+MOST_AT_ONCE, FINISH_S = 500, 10.0
 LATE_S = 0.001              # a batch is what became due since the last one, at least this long ago
 
 
@@ -149,6 +150,16 @@ def send(connection: socket.socket, frames: list[bytes], rate: float, seconds: f
     return {"sent": sent, "seconds": round(took_s, 3), "frames_per_s": round(sent / took_s), "touch_ns": touch_ns}
 
 
+def finish(connection: socket.socket) -> None:
+    """Says that nothing more comes, and closes when the client has: a close with its PINGs unread would tear the connection down, and
+    what is still under way with it."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(FINISH_S)
+        while connection.recv(65_536):
+            pass
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0)
@@ -173,6 +184,7 @@ def main() -> None:
         with accepted(listener, tls) as connection:
             connection.sendall(b"".join(dump))
             sent = send(connection, frames, arguments.rate, arguments.seconds)
+            finish(connection)
             json.dump({"event": "done", "asked_per_s": arguments.rate, **sent}, sys.stdout)
     sys.stdout.write("\n")
 

@@ -108,7 +108,9 @@ def naive(sender: Sender) -> dict[str, Any]:
             if now and now != size:
                 seen.append((now - FIRST_SHARES, time.monotonic_ns()))
             size = now
-    return row(sender.done(), frames, time.thread_time() - began_s, seen)
+    used_s = time.thread_time() - began_s
+    ws.shutdown()
+    return row(sender.done(), frames, used_s, seen)
 
 
 def row(done: dict[str, Any], frames: int, used_s: float, seen: list[tuple[int, int]]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MOST_LETTERS = 256           # of one cycle, so that deadlines are not forgotten in a flood
 MISSING_SCANS = 2            # complete listings in a row without a market end it: one may have been read a moment too early
+FEW = 10                     # of more markets than this no listing ends more than half: rather is it wrong than they are
 
 OnMarket = Callable[[ListedMarket], None]
 
@@ -54,11 +55,12 @@ class Keeper:
         self.put = self._letters.put                 # any thread
         self._proved: dict[str, set[str]] = {}       # of pending markets: tokens whose first snapshot came
         self._missing: dict[str, int] = {}           # of how many listings in a row
+        self._unlisted: set[str] = set()             # ended for no other reason; a listing that has them again takes that back
         self._has_unplaced = False
         self._expiry = Pacer(clock, int(settings.expiry_s * 1e9))
         self._cleanup = Pacer(clock, int(settings.cleanup_s * 1e9))
         self._recycle = Pacer(clock, int(settings.recycle_s * 1e9))
-        self.added = self.expired = self.removed = self.refused = 0
+        self.added = self.expired = self.removed = self.refused = self.doubted_listings = 0
 
     def on_start(self) -> None:
         pass
@@ -94,6 +96,7 @@ class Keeper:
                 self._end_missing(seen, began_ns)
             case Resolved(condition_id):
                 self._end(condition_id)
+                self._unlisted.discard(condition_id)
             case Owned(pairs):
                 for connection, token in pairs:
                     self._owned(connection, token, now_ns)
@@ -124,8 +127,8 @@ class Keeper:
     def _add(self, markets: Iterable[ListedMarket], now_ns: int) -> None:
         for market in markets:
             known = self._registry.get(market.condition_id)
-            if known is not None and known.status is Status.EXPIRED and market.end_ms > max(known.market.end_ms, self._clock.wall_ms()):
-                self._remove(known)                  # its end was put off
+            if known is not None and known.status is Status.EXPIRED and self._lives_again(known, market):
+                self._remove(known)
             elif known is not None:
                 continue
             if market.end_ms <= self._clock.wall_ms():
@@ -136,6 +139,10 @@ class Keeper:
             self.added += 1
             self._has_unplaced = True
             self._call(self._callbacks.on_new, market)
+
+    def _lives_again(self, known: Entry, market: ListedMarket) -> bool:
+        """Its end was put off, or it was only missing from the listing. What the stream called resolved stays ended."""
+        return market.end_ms > max(known.market.end_ms, self._clock.wall_ms()) or market.condition_id in self._unlisted
 
     def _place(self, now_ns: int) -> None:
         pending = [entry for one in self._registry.with_status(Status.PENDING)
@@ -194,14 +201,17 @@ class Keeper:
 
     def _end_missing(self, seen: frozenset[str], began_ns: int) -> None:
         """Closed early, or no longer what the filters ask for."""
-        for entry in self._registry.entries():
-            condition_id = entry.market.condition_id
-            if entry.status is Status.EXPIRED or condition_id in seen or entry.since_ns >= began_ns:
-                self._missing.pop(condition_id, None)
-                continue
-            self._missing[condition_id] = self._missing.get(condition_id, 0) + 1
-            if self._missing[condition_id] >= MISSING_SCANS:
-                self._end(condition_id)
+        watched = [entry.market.condition_id for entry in self._registry.entries()
+                   if entry.status is not Status.EXPIRED and entry.since_ns < began_ns]
+        missing = [condition_id for condition_id in watched if condition_id not in seen]
+        if len(missing) > max(FEW, len(watched) // 2):
+            self.doubted_listings += 1
+            log.warning("a listing misses %d of %d markets that are watched; none is ended for that", len(missing), len(watched))
+            return
+        self._missing = {condition_id: self._missing.get(condition_id, 0) + 1 for condition_id in missing}
+        for condition_id in [one for one, times in self._missing.items() if times >= MISSING_SCANS]:
+            self._end(condition_id)
+            self._unlisted.add(condition_id)
 
     def _end(self, condition_id: str) -> None:
         """It stays on its connection for the grace period: late frames are still wanted, and it counts as pollution."""
@@ -228,6 +238,7 @@ class Keeper:
     def _remove(self, entry: Entry) -> None:
         """A listing may bring it back."""
         self.removed += 1
+        self._unlisted.discard(entry.market.condition_id)
         self._registry.remove(entry.market.condition_id)
         if entry.connection is not None and (handle := self._connections.get(entry.connection)) is not None:
             handle.order_leave(entry.market.tokens)

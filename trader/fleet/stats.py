@@ -39,7 +39,8 @@ class FleetStats:
                                     for each in tuple(recycler.active.values())],
             },
             "lifecycle": {**self._lifecycle.stats(), "added": self._keeper.added, "expired": self._keeper.expired,
-                          "removed": self._keeper.removed, "refused": self._keeper.refused},
+                          "removed": self._keeper.removed, "refused": self._keeper.refused,
+                          "doubted_listings": self._keeper.doubted_listings},
             "health": self.health(),
         }
 

@@ -92,3 +92,9 @@ def test_an_answer_that_is_none_is_an_error(answer, error):
 def test_an_event_by_its_slug():
     gamma = Gamma(event(row(1), row(2)), httpx.Response(404))
     assert [market.slug for market in gamma.catalogue.event("e")] == ["s1", "s2"] and gamma.catalogue.event("unknown") == []
+
+
+def test_cursors_that_go_round_in_a_circle_end_with_an_error_too():
+    pages = [{"events": [], "next_cursor": cursor} for cursor in ("a", "b", "a")]
+    with pytest.raises(WireError, match="twice"):
+        Gamma(*pages).slugs()

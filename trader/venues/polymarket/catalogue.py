@@ -40,6 +40,7 @@ class GammaCatalogue:
                                   "end_date_min": _iso(query.end_min_ms)}
         if query.end_max_ms is not None:
             wanted["end_date_max"] = _iso(query.end_max_ms)
+        cursors: set[str] = set()
         for _ in range(MOST_PAGES):
             answer = self._get("/events/keyset", wanted)
             if not isinstance(answer, dict) or not isinstance(answer.get("events"), list):
@@ -48,8 +49,9 @@ class GammaCatalogue:
             cursor = answer.get("next_cursor")
             if not cursor:
                 return
-            if cursor == wanted.get("after_cursor"):
+            if str(cursor) in cursors:
                 raise WireError("Gamma's listing names the same next page twice.", remedy=CHANGELOG)
+            cursors.add(str(cursor))
             wanted["after_cursor"] = cursor
         raise WireError(f"Gamma's listing has more than {MOST_PAGES} pages.", remedy="Narrow it with fleet.tags, series or ends_within_h.")
 
