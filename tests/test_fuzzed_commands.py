@@ -135,6 +135,6 @@ def test_every_command_explains_itself(name: str) -> None:
     assert code == 0 and said.startswith(f"usage: trader {name}") and "-h, --help" in said
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"run", "completion", "journal"}))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"run", "completion", "journal", "fleet"}))
 def test_every_command_that_tells_something_tells_it_to_programs_too(name: str) -> None:
     assert "--json" in options_of(COMMANDS[name])

@@ -48,6 +48,7 @@ ACCOUNT, KEY = "desk", "desk-key"
 CASH_MICRO = 10_000 * MICRO
 _CYCLES = 3                  # an answer may ask for the next request: cancel, see it confirmed, place
 _ANY_RATE = 100_000          # an hour is played in less than a minute here: the rate of orders is no sign of a loop
+_ANY_PRICE = 100             # cents through the fair price: a baseline that is blind to it must not be saved by a guard that is not
 _ENDED = {OrderStatus.MATCHED: events.VenueStatus.FILLED, OrderStatus.EXPIRED: events.VenueStatus.EXPIRED}
 
 
@@ -90,7 +91,8 @@ class SimulatedDesk:
         self.strategy = StrategyRole(settings, strategy, bell=self._bell, mailbox=mailbox, pulse=pulse, clock=clock,
                                      inputs=StrategyInputs(self._live, self._book, self._reference, inventory))
         inputs = Inputs(self._book, self._alive, self._alive, self._alive, pulse, (flight,))
-        self.executor = ExecutorRole(State(ExecutorSettings(cooldown_ms=0, caution_ms=0, max_orders_10s=_ANY_RATE), _Rules(), first_salt=0),
+        own = ExecutorSettings(cooldown_ms=0, caution_ms=0, max_orders_10s=_ANY_RATE, max_through_fair_cents=_ANY_PRICE)
+        self.executor = ExecutorRole(State(own, _Rules(), first_salt=0),
                                      Limits(500, 1000, 8000, True, 1000 // settings.strategy_hz), inputs, inbox=self._inbox,
                                      mailbox=mailbox, outbox=self._outbox, inventory=inventory, report=report, bell=self._bell,
                                      clock=clock, on_stopped=lambda: None)

@@ -209,9 +209,11 @@ def _check(options: argparse.Namespace) -> int:
 
 def _checks(settings: Settings, options: argparse.Namespace) -> Iterator[Check]:
     yield Check("configuration", OK, f"{options.conf}: mode {settings.mode}, "
-                                     f"{settings.market.wanted}")
+                                     f"{'the fleet alone' if settings.fleet.alone else settings.market.wanted}")
     if settings.mode == "embedded":
         yield Check("exchange", OK, "started on this machine by `trader run`; nothing else to check")
+    elif not options.offline and settings.fleet.alone:
+        yield Check("fleet", OK, import_module("trader.fleet_run").dry_run_text(settings, SystemClock()).splitlines()[0])
     elif not options.offline:
         yield from import_module("trader.ops.preflight").Preflight(settings, SystemClock()).checks()
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from trader import desk as desks
-from trader.errors import ConfigError, ControlError, RoleFailed, TraderError
+from trader.errors import ConfigError, ConnectionLost, ControlError, RoleFailed, TraderError, VenueUnreachable, WireError
 from trader.exchange.keeper import ExchangeKeeper
 from trader.fleet.dry_run import forecast, forecast_text
 from trader.fleet.guard import FleetGuard, fleet_of
@@ -181,6 +181,8 @@ def dry_run_text(settings: Settings, clock: Clock) -> str:
     try:
         with _catalogue(settings) as catalogue:
             return forecast_text(forecast(settings.fleet, catalogue, clock.wall_ms()))
+    except (ConnectionLost, WireError) as why:       # a run would ask again; this is asked once
+        raise VenueUnreachable(why.problem, remedy="Check polymarket.gamma_url and the way there, then try again.") from why
     finally:
         if exchange is not None:
             exchange.stop()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trader.ops.screen import GREEN, QUOTE_ROWS, RED, YELLOW, Line, Screen, clock_text
+from trader.ops.screen import GREEN, QUOTE_ROWS, RED, YELLOW, Line, Screen, clock_text, fleet_lines
 
 ORDER = {"order_id": "0x1", "side": "BUY", "kind": "OPEN_BUY", "token_side": "BUY", "price": 0.51, "remaining": 100.0, "state": "WORKING"}
 FEED = {"connected": True, "frames": 1_000}
@@ -145,3 +145,29 @@ SEEN = st.fixed_dictionaries({"seconds": st.floats(0, 1e7)}, optional={
 def test_whatever_is_known_or_not_there_is_a_table_of_the_same_rows(looks: list[dict[str, Any]]) -> None:
     screen = Screen()
     assert {len(screen.lines(now)) for now in looks} == {len(screen.lines(STATS))}
+
+
+# --- the fleet --------------------------------------------------------------------------------------------------------
+
+FLEET: dict[str, Any] = {
+    "running": True, "restarts": 0, "registry": {"total_markets": 3, "pending": 1, "subscribed": 2, "expired": 0},
+    "pool": {"connection_count": 2, "active_connections": 1}, "recycler": {"recycles_completed": 4, "recycles_failed": 0},
+    "router": {"messages_routed": 1_234, "messages_dropped": 0, "messages_foreign": 0, "p99_latency_us": 420.0},
+    "workers": {"alive_count": 1, "restarts": 1, "worker_stats": {"0": {"pid": 7, "assets": 6, "whole": 5}, "1": {"pid": None}}},
+    "health": {"pool": {"ok": False, "reason": "pm-fleet-2 without a line"}, "workers": {"ok": True, "reason": ""}},
+}
+
+
+def test_a_fleet_is_shown_a_row_a_component_and_what_it_lacks_last():
+    shown = [text(line) for line in fleet_lines({"fleet": FLEET})]
+    assert shown[:2] == ["fleet runs 0 restarts", "markets 2 subscribed 1 pending 0 expired"]
+    assert "workers 1 run 1 restarts 5 of 6 books whole" in shown and shown[-1] == "! pool pm-fleet-2 without a line"
+
+
+def test_of_a_fleet_that_has_ended_only_that_is_shown():
+    assert [text(line) for line in fleet_lines({"fleet": {"running": False, "restarts": 2}})] == ["fleet does not run 2 restarts"]
+
+
+def test_a_fleet_without_a_desk_has_a_table_of_its_own():
+    shown = [text(line) for line in Screen().lines({"mode": "live", "session": "watching", "seconds": 61.0, "fleet": FLEET})]
+    assert shown[0] == "mode live watching up 1:01" and shown[1] == "fleet runs 0 restarts"

@@ -63,7 +63,7 @@ def desk(tmp_path):
 
 def test_before_the_desk_is_built_there_is_only_the_head(desk):
     desk.clock.advance(ms=1_500)
-    assert desk.stats.summary() == {"mode": "", "seconds": 1.5, "exit_reason": ""}
+    assert desk.stats.summary() == {"mode": "", "seconds": 1.5, "exit_reason": "", "fleet": None}
     now = desk.stats.now()
     assert now.pop("process").keys() >= {"switch_interval_us", "gc", "scheduling"}
     assert now == {**desk.stats.summary(), "status_url": None, "quotes": [], "depths": {}, "roles": []}

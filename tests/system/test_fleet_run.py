@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from trader.errors import VenueUnreachable
+
 ALONE = "mode: embedded\nfleet: {enabled: true, alone: true, num_workers: 2, pending_wait_ms: 100, heartbeat_s: 0.5}\n"
 BESIDE = ALONE.replace("alone: true, ", "") + "strategy: {volatility_prior_bp: 8.5}\n"
 
@@ -111,3 +113,17 @@ def test_a_dry_run_without_a_fleet_says_what_is_missing(tmp_path):
     (tmp_path / "conf.yaml").write_text("mode: embedded\n")
     shown = trader("run", tmp_path / "conf.yaml", "--dry-run")
     assert shown.returncode == 2 and "fleet.enabled" in shown.stderr
+
+
+def test_a_check_of_a_live_fleet_asks_for_its_listing_and_for_no_key(tmp_path):
+    (tmp_path / "conf.yaml").write_text('mode: live\npolymarket: {gamma_url: "http://127.0.0.1:9"}\nfleet: {enabled: true, alone: true}\n')
+    offline, online = trader("check", tmp_path / "conf.yaml", "--offline"), trader("check", tmp_path / "conf.yaml")
+    assert offline.returncode == 0 and "the fleet alone" in offline.stdout
+    assert online.returncode == VenueUnreachable.exit_code != 1 and "/events/keyset" in online.stderr and "Traceback" not in online.stderr
+
+
+def test_the_status_of_a_fleet_that_is_not_there_says_how_to_have_one(start_run, tmp_path):
+    run = start_run("mode: embedded\nstrategy: {volatility_prior_bp: 8.5}\n")
+    run.wait_until(lambda now: True, 20, "it answers")
+    shown = trader("fleet", "status", "--pid", run.pid, "--control-dir", tmp_path)
+    assert shown.returncode != 0 and "fleet.enabled: true" in shown.stderr

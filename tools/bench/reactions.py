@@ -5,7 +5,7 @@
 
 Both run on one machine, so their wall clocks are one. The audit has milliseconds: what it shows as 3 ms took 2 to 4. No sample is left
 out: what was not answered is counted as `missed`, what cannot be judged as `not_judged` with the reason in its row's `what`.
-The desk has no limits to speak of and no skew, so that it always wants a quote on each side and a filled one must be put back.
+The desk has no limits to speak of, no skew and small quotes, so that it always wants one on each side and is often filled in full.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from trader.testing.exchange_process import running_exchange
 QUEUED = 500
 GIVEN_MS = 2_000
 ON_ITS_WAY_MS = 100              # a place that was sent before the desk changed its mind arrives within this
-OTHER_GATEWAYS = 3
 Decision = tuple[Mode, tuple[Quote, ...], str]
 
 
@@ -54,7 +53,7 @@ class Bench:
 mode: live
 polymarket: {{clob_url: {exchange.rest_url}, gamma_url: {exchange.gamma_url}, ws_url: {exchange.ws_url}, private_key: "{key}"}}
 binance: {{ws_url: {exchange.binance_ws_url}}}
-strategy: {{volatility_prior_bp: 2.5, skew_cents_per_share: 0}}
+strategy: {{volatility_prior_bp: 2.5, skew_cents_per_share: 0, base_size: 10}}
 executor: {{daily_loss_usd: 1000000, cooldown_ms: 0, caution_ms: 0, max_position: 1000000, gross_cap: 1000000}}
 ops: {{control_dir: {folder}}}
 journal: {{dir: {folder}/journal}}
@@ -65,9 +64,11 @@ journal: {{dir: {folder}/journal}}
         self.flood: Callable[[], None] = lambda: None
         self.stop = False
         self.stopped_ms = 0.0            # wall time at which the strategy said STOP
+        self.closes_ms: dict[str, int] = {}      # of each market that was quoted
         self.trader = Trader(settings, strategy=self)
 
     def quote(self, view: StrategyView) -> Decision:
+        self.closes_ms[view.market.condition_id] = view.market.close_ms
         if not self.stop:
             self.stopped_ms = 0.0
             return self._usual.quote(view)
@@ -118,9 +119,8 @@ def fills(bench: Bench, seconds: float) -> Samples:
     bench.until(lambda: False, seconds)
     audit = read_audit(bench.exchange, address=bench.address, since_ms=int(began_ms))
     places = [row["at_ms"] for row in audit.places(int(began_ms))]
-    closes = {row["market"]: row["closed_ms"] or audit.now_ms for row in audit.markets}
     filled = [row for row in audit.orders if row["end"] == "MATCHED" and row["to_ms"] >= began_ms]
-    judged = [row for row in filled if row["to_ms"] < closes[row["market"]] - bench.exchange.window_ms / 6]
+    judged = [row for row in filled if row["to_ms"] < bench.closes_ms[row["market"]] - bench.exchange.window_ms / 6]
     took = [next((at_ms - row["to_ms"] for at_ms in places if row["to_ms"] <= at_ms < row["to_ms"] + GIVEN_MS), None) for row in judged]
     return gathered(took, len(filled) - len(judged))
 
@@ -145,19 +145,24 @@ def stop_intents(bench: Bench, rounds: int) -> Samples:
 
 
 def cancel_alls(bench: Bench, rounds: int) -> Samples:
-    """`cancel_all()` while the three other gateway threads hang in a slow answer → the cancel at the exchange."""
+    """`cancel_all()` while the three other gateway threads hang in slow answers → the cancel at the exchange. Two places cannot keep
+    three threads busy, so the reads of the comparison every 5 s must hang too."""
     took: list[float | None] = []
+    slow = {"kind": "slow", "delay_ms": 2_000, "for_ms": 8_000}
+    others = bench.trader._desk.hands.flights[1:]
     for _ in range(rounds):
         if not bench.quoting():
             continue
-        with exchange_fault(bench.exchange, kind="slow", method="POST", path="/order", delay_ms=2_000, for_ms=1_500):
-            time.sleep(1.2)
+        with exchange_fault(bench.exchange, method="POST", path="/order", **slow), exchange_fault(bench.exchange, method="GET", **slow):
+            if not bench.until(lambda: all(flight.read() is not None for flight in others), 7.5):
+                continue
             asked_ms = time.time() * 1000
             bench.trader.cancel_all("bench")
-            time.sleep(3.0)
+            time.sleep(0.5)
+        time.sleep(2.0)
         requests = bench.audit(asked_ms - 3_000).requests
-        hung = [row for row in requests if row["method"] == "POST" and row["at_ms"] < asked_ms < row["at_ms"] + row["took_ms"]]
-        if len(hung) >= OTHER_GATEWAYS:
+        hung = [row for row in requests if row["method"] in ("POST", "GET") and row["at_ms"] < asked_ms < row["at_ms"] + row["took_ms"]]
+        if len(hung) >= len(others):
             cancels = [row["at_ms"] for row in requests if row["method"] == "DELETE" and row["path"] == "/cancel-market-orders"]
             took.append(next((max(0.0, at_ms - asked_ms) for at_ms in cancels if asked_ms - 1 <= at_ms < asked_ms + GIVEN_MS), None))
     return gathered(took, rounds - len(took))

@@ -6,6 +6,7 @@ It ignores SIGINT, because a terminal's Ctrl-C is the fleet's business, and ends
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -144,6 +145,8 @@ class Pipe:
                 del self._unsent[:self._end.send(self._unsent)]
             except BlockingIOError:
                 return
+            except ConnectionError:              # the fleet is gone: the next read says so
+                self._unsent.clear()
 
     def wait(self, timeout_ms: int) -> None:
         self._poll.register(self._end, select.POLLIN | (select.POLLOUT if self._unsent else 0))
@@ -198,7 +201,8 @@ def main(argv: list[str]) -> int:
 
 def _say_failed(end: socket.socket, failed: TraderError) -> None:
     end.setblocking(True)
-    end.sendall(pack_word({"failed": failed.problem, "remedy": failed.remedy, "exit_code": failed.exit_code}))
+    with contextlib.suppress(OSError):               # another worker has said it first, and the fleet is gone
+        end.sendall(pack_word({"failed": failed.problem, "remedy": failed.remedy, "exit_code": failed.exit_code}))
 
 
 def _resident_kb() -> int:
