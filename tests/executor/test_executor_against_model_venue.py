@@ -227,14 +227,15 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     def end(self):
         desk = self.desk
-        desk.book_is_fresh, self.venue.mood = True, None
+        desk.book_is_fresh, self.venue.mood, self.venue.mines_at_once = True, None, True
         desk.step(Control(Command.RESUME, "end"))
+        for trade_id in list(self.venue.trades):
+            self.venue.mine(trade_id)
+        desk.hear()
         for market in (FIRST, SECOND):
             desk.intend(Mode.STOP, (), market)
-            self.mine_all()
             desk.deliver_all()
         desk.step(Control(Command.CANCEL_ALL, "end"))
-        self.mine_all()                      # what an emergency close had on its way is traded by now
         desk.deliver_all()
         assert not self.ours_live() and not list(self.state.orders.live())
         if not self.foreign_trades():
@@ -244,11 +245,6 @@ class ExecutorMachine(RuleBasedStateMachine):
         if self.journal is not None:
             self.journal.commit(desk.now())
             assert not (found := self.journal.differences()), found
-
-    def mine_all(self):
-        for trade_id in list(self.venue.trades):
-            self.venue.mine(trade_id)
-        self.desk.hear()
 
     def foreign_trades(self):
         return [trade for trade in self.venue.trades.values() if trade.order_id.startswith(EARLIER)]

@@ -48,7 +48,7 @@ def said(path, *words, width=160):
 def test_a_table_has_a_line_a_fill_and_says_where_it_comes_from(tmp_path):
     lines = said(write(tmp_path / "live-a", 2), "fills").splitlines()
     assert ["btc-9am" in line and "0.48" in line for line in lines[2:4]] == [True, True]
-    assert lines[-1].strip() == f"2 from {tmp_path / 'live-a'}"
+    assert f"2 from {tmp_path / 'live-a'}" in " ".join(line.strip() for line in lines)       # a long path has a line of its own
 
 
 def test_pnl_adds_up_below_the_table(tmp_path):

@@ -97,7 +97,7 @@ def _desk(said: Said) -> list[Row]:
             f"{quiet['gc_pauses']['count']} pauses; Python's collector {python['gc_pauses']['count']}, longest "
             f"{us(python['gc_pauses'].get('max_us', 0.0))}"),
         Row("resident memory of a desk", f"{quiet['process']['resident_mb']} MB", "≤ 80 MB",
-            quiet["process"]["resident_mb"] <= budget["resident_mb"], "30 MB of it are py-clob-client-v2 and what it imports"),
+            quiet["process"]["resident_mb"] <= budget["resident_mb"], f"untuned {python['process']['resident_mb']} MB"),
         Row("tick lateness at 20 Hz, p99", us(late["p99_us"]), "≤ 200 µs", late["p99_us"] <= budget["tick_lateness_p99_us"],
             f"p50 {us(late['p50_us'])}; untuned p50 {us(python['latency']['tick_lateness']['p50_us'])}, p99 "
             f"{us(python['latency']['tick_lateness']['p99_us'])}"),
@@ -118,7 +118,7 @@ def _transport(said: Said) -> list[Row]:
     return [
         Row("decision → request on the wire over TLS, p50", us(found), "≤ 250 µs", found <= said["budget_us"]["decision_to_wire"],
             f"a POST by httpx {us(said['tls']['httpx_default']['cpu_mean_us'])} CPU, by ours {us(said['tls']['ours']['cpu_mean_us'])}"),
-        Row("four quotes requoted one by one: CPU", us(four_us), "≤ 1 ms", four_us <= 1_000, "a batch of four is one request"),
+        Row("four quotes requoted one by one: CPU", us(four_us), "≤ 1 ms", four_us <= 1_000, "four orders, each signed and posted alone"),
     ]
 
 

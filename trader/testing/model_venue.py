@@ -60,6 +60,7 @@ class ModelVenue:
         self.refused: list[str] = []
         self.mood: tuple[Outcome, int] | None = None         # how every place is refused now, and its retry_after_ms
         self.mood_every = 1                                  # only each n-th order of a batch is refused
+        self.mines_at_once = False                           # a trade settles as it is made
         self.demand_micro = 0                                # what others bid for, at any price, of each order that takes
         self.now_ms = 0
 
@@ -87,6 +88,8 @@ class ModelVenue:
             self._add(order.spec.token_id, -size)
         self.trades[trade.trade_id] = trade
         self.truth += [self._update(order_id), trade]
+        if self.mines_at_once:
+            self.mine(trade.trade_id)
 
     def mine(self, trade_id: str) -> None:
         trade = self.trades[trade_id]
