@@ -90,11 +90,11 @@ def test_the_last_move_of_a_burst_is_never_lost(burst, debounce_ms):
 
 
 @given(st.lists(st.integers(0, 60), max_size=60), st.integers(1, 200))
-def test_early_runs_are_never_closer_than_the_debounce_time(waits_ms, debounce_ms):
+def test_early_runs_for_a_price_are_never_closer_than_the_debounce_time(waits_ms, debounce_ms):
     trigger, now_ns, runs_ns = trigger_after_a_run(debounce_ms=debounce_ms), 0, []
     for count, wait_ms in enumerate(waits_ms):
         now_ns += wait_ms * MS
-        moment = CALM._replace(net_micro=count + 1)
+        moment = CALM._replace(fair_bp=4000 + 100 * (count % 2))
         if trigger.check(moment, now_ns):
             trigger.ran(moment)
             runs_ns.append(now_ns)
@@ -123,6 +123,12 @@ def test_a_shock_is_not_held_back(make):
     trigger = trigger_after_a_run()
     assert trigger.check(CALM._replace(bid_bp=4800), 0)
     assert trigger.check(CALM._replace(bid_bp=4800, shock=-1), 1 * MS) == "shock"
+
+
+def test_a_fill_is_not_held_back():
+    trigger = trigger_after_a_run()
+    assert trigger.check(CALM._replace(bid_bp=4800), 0)
+    assert trigger.check(CALM._replace(bid_bp=4800, net_micro=1), 1 * MS) == "fill"
 
 
 def test_a_shock_fires_once_while_it_lasts_and_its_end_does_not():

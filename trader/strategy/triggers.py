@@ -1,8 +1,8 @@
 """When to run before the next tick is due. Pure: the role does the waiting.
 
 Every change of state is looked at; only the early run is held back, and what it held back is looked at again at the end
-of the debounce time, so that the last move of a burst is never lost. A shock is not held back: it is when old quotes are
-taken.
+of the debounce time, so that the last move of a burst is never lost. Two causes are not held back: a shock, because it is when
+old quotes are taken, and a fill, because what was taken must be quoted anew.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from trader.strategy.touch import touch_of_others
 from trader.strategy.view import NoView
 
 BY_PRICE = ("shock", "book", "fair")
+PROMPT = ("shock", "fill")
 TRIGGERS = ("market", "fill", "mode", "close", *BY_PRICE)
 
 
@@ -50,7 +51,7 @@ class Trigger:
     def check(self, now: Moment, now_ns: int) -> str | None:
         """The cause to run now. If a move has to wait instead, `held_until_ns` says until when."""
         cause = self._cause(now)
-        held = cause not in (None, "shock") and self._ready_ns is not None and now_ns < self._ready_ns
+        held = cause not in (None, *PROMPT) and self._ready_ns is not None and now_ns < self._ready_ns
         self.held_until_ns = self._ready_ns if held else None
         if cause is None or held:
             return None
