@@ -11,6 +11,7 @@ from trader.executor.state import State
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadBalances, ReadOpenOrders, ReadOrder
 from trader.model.book import BookTop, FeedHealth, Level, MarketBook
 from trader.model.cycle import Now, View
+from trader.model.costs import FeeSchedule
 from trader.model.event import (
     Answer,
     BalancesRead,
@@ -32,7 +33,8 @@ from trader.model.intent import Mode, Quote, QuoteIntent, StrategyPulse
 from trader.model.market import Market
 from trader.model.units import MICRO, PriceBp, SizeMicro
 
-MARKET = Market("window", "0x" + "ab" * 32, "1", "2", PriceBp(100), SizeMicro(5 * MICRO), 0, 10**13, "v1", False)
+MARKET = Market("window", "0x" + "ab" * 32, "1", "2", PriceBp(100), SizeMicro(5 * MICRO), 0, 10**13, "v1", False,
+                FeeSchedule(70_000, 1, True, 200_000))
 NEXT_MARKET = MARKET._replace(slug="next", condition_id="0x" + "cd" * 32, yes_token="3", no_token="4")
 LIMITS = Limits(book_stale_ms=500, reference_stale_ms=1000, user_stale_ms=8000, stale_sweeps=True, strategy_period_ms=50)
 

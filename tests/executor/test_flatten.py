@@ -131,3 +131,9 @@ def test_without_a_market_nothing_can_be_sold(new_desk):
 def test_a_window_that_closes_meanwhile_leaves_the_rest_to_its_outcome(holding):
     holding.tell(FLATTEN, MarketChange(holding.next_market)).proved().balances().settle()
     assert holding.state.flatten.left == ("its market has closed: what is held waits for the outcome",)
+
+
+def test_nothing_is_taken_where_the_fee_for_it_is_not_known(new_desk):
+    desk = new_desk().boots(market=new_desk.market._replace(fees=None), yes=100).sees(49, 51).tell(FLATTEN).proved()
+    assert desk.wait(31_000).orders() == []
+    assert desk.state.flatten.left == ("100 YES are left: the market's taker fees are not known",)

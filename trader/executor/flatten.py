@@ -61,6 +61,8 @@ def _go_on(state: State, close: Flatten, market: Market, book: MarketBook | None
 
 def _obstacle(state: State, market: Market, book: MarketBook | None) -> str:
     """Why nothing can be sold just now, or empty."""
+    if not market.may_take:
+        return "the market's taker fees are not known"
     if any(True for _ in state.orders.live()):
         return "an order is not accounted for"
     unfit = sorted(state.guards.keys() & _UNFIT)
