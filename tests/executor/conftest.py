@@ -10,8 +10,8 @@ from trader.executor.settings import ExecutorSettings
 from trader.executor.state import State
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadBalances, ReadOpenOrders, ReadOrder
 from trader.model.book import BookTop, FeedHealth, Level, MarketBook
-from trader.model.cycle import Now, View
 from trader.model.costs import FeeSchedule
+from trader.model.cycle import Now, View
 from trader.model.event import (
     Answer,
     BalancesRead,
