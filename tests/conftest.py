@@ -3,6 +3,7 @@ this process leaves the log's level as it was."""
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -18,3 +19,11 @@ def log_level() -> Iterator[None]:
     level = logging.getLogger("trader").level
     yield
     logging.getLogger("trader").setLevel(level)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_in_a_terminal() -> None:
+    """Programs that tests start inherit what is ignored here: a suite that runs in the background, or under `nohup`, begins with SIGINT
+    or SIGHUP ignored, and Ctrl-C would be lost on them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
