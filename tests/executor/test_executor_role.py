@@ -122,6 +122,15 @@ def test_one_cycle_handles_at_most_64_letters_and_the_rest_waits(desk):
     assert desk.inbox.depth == 5
 
 
+def test_what_cancels_everything_goes_out_before_the_letters_behind_it_are_read(desk):
+    epoch = desk.outbox.epoch
+    desk.inbox.put(Control(Command.CANCEL_ALL, "now"))
+    for _ in range(20):
+        desk.inbox.put(Control(Command.RESUME, ""))
+    desk.role.do_work()
+    assert (desk.inbox.depth, desk.outbox.epoch) == (20, epoch + 1)
+
+
 def test_the_mailbox_is_looked_at_before_every_letter(desk):
     """The intent arrives while a letter is handled: it must not wait for the sixty others."""
     order = []

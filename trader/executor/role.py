@@ -113,7 +113,8 @@ class ExecutorRole:
             if letter is None:
                 break
             self._handle(letter, now)
-            letter = self._inbox.get(0) if left else None
+            is_urgent = any(isinstance(action, RaiseEpoch) for action in self._state.actions)    # goes out before more is read
+            letter = self._inbox.get(0) if left and not is_urgent else None
         core.settle(self._state, view, now, self._limits)
         self._keep(view, now)
         self._carry_out()
