@@ -62,7 +62,8 @@ from trader.strategy.settings import StrategySettings
 from trader.venues.binance.market_stream import BinanceMarketStream
 from trader.venues.contract import SignedOrder
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
-from trader.venues.polymarket.signing import OrderSigner, OwnSigning, PolymarketRules, StockSigning
+from trader.venues.polymarket.signing import OrderSigner, OwnSigning, PolymarketRules
+from trader.venues.polymarket.stock import StockSigning
 
 MOVES_PER_S, REFERENCE_PER_S, LEVELS = 400, 1_000, 20
 QUOTE_BP = PriceBp(3_000)

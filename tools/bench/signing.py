@@ -24,7 +24,8 @@ from trader.model.setting import Secret
 from trader.model.units import PriceBp, SizeMicro
 from trader.venues.polymarket.account import Account, ApiCredentials
 from trader.venues.polymarket.eip712 import keccak
-from trader.venues.polymarket.signing import OrderSigner, OwnSigning, StockSigning
+from trader.venues.polymarket.signing import OrderSigner, OwnSigning
+from trader.venues.polymarket.stock import StockSigning
 
 KEY = "0x" + "11" * 32
 FUNDER = "0xE111180000d2663C0091e4f400237545B87B996B"

@@ -23,7 +23,7 @@ START_LIMIT_S = 10.0
 
 class Life(NamedTuple):
     left_open: int               # orders that the life before had left
-    quoted_s: float              # from its start to its first order
+    quoted_s: float | None       # from its start to its first order; None: it never placed one
     left_alive: int              # of those left, still live when it placed its first order
 
 
@@ -37,7 +37,7 @@ def live_again(soak: Soak) -> Life:
     first_ms = _first_place_ms(soak, began_ms, began_s)
     after = read_audit(soak.exchange, address=soak.wallet.address)
     alive = {order["id"] for order in after.live_orders(first_ms)} if first_ms else set(left)
-    return Life(len(left), (first_ms or after.now_ms) / 1000 - began_ms / 1000, len(alive & set(left)))
+    return Life(len(left), first_ms and round((first_ms - began_ms) / 1000, 3), len(alive & set(left)))
 
 
 def _first_place_ms(soak: Soak, began_ms: int, began_s: float) -> int | None:
@@ -48,6 +48,10 @@ def _first_place_ms(soak: Soak, began_ms: int, began_s: float) -> int | None:
         if places:
             return int(places[0]["at_ms"])
     return None
+
+
+def _quoted(life: Life) -> str:
+    return "the desk placed nothing" if life.quoted_s is None else f"quoted again after {life.quoted_s:.1f} s"
 
 
 def equity_micro(soak: Soak, summary: dict[str, Any], ledger: dict[str, Any]) -> float:
@@ -71,14 +75,15 @@ def main() -> int:
             for _ in soak.steps(dice.uniform(*LIFE_S)):
                 pass
             lives.append(live_again(soak))
-            soak.say(f"{number + 1}. kill left {lives[-1].left_open} orders open; quoted again after {lives[-1].quoted_s:.1f} s")
+            soak.say(f"{number + 1}. kill left {lives[-1].left_open} orders open; {_quoted(lives[-1])}")
         summary, _ = soak.end(apart_from={"fills", "fills counted"})         # of the last life alone
         ledger = soak.wallet.ledger()
         soak.facts["lives"] = [life._asdict() for life in lives]
         soak.checks += [
             at_least("kills that left orders open", sum(life.left_open > 0 for life in lives), wanted.kills / 3),
             equal("orders of a former life that were live when the next one placed", sum(life.left_alive for life in lives), 0),
-            below("seconds to the first order, longest", max(life.quoted_s for life in lives), START_LIMIT_S),
+            equal("lives without an order", sum(life.quoted_s is None for life in lives), 0),
+            below("seconds to the first order, longest", max(life.quoted_s or 0 for life in lives), START_LIMIT_S),
             at_least("fills", ledger["fills"], wanted.kills),
             equal("fills in the journal", len(soak.journaled_fills()), ledger["fills"]),
             below("difference of gain or loss to the exchange's books ($)",
