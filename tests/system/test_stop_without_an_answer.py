@@ -26,13 +26,17 @@ def quoting(start_desk, exchange, tmp_path):
     return desk, wallet
 
 
-def test_a_venue_that_hangs_is_given_up_within_half_a_minute_with_everything_it_owes_named(quoting, exchange):
-    desk, wallet = quoting
-    os.kill(exchange.pid, signal.SIGSTOP)
+def is_given_up_in_time(desk):
     began_s = time.monotonic()
     code, summary = desk.interrupt(40)
     assert time.monotonic() - began_s < 30
     assert (code, summary["open_orders_at_exit"]) == (6, None), desk.log
+
+
+def test_a_venue_that_hangs_is_given_up_within_half_a_minute_with_everything_it_owes_named(quoting, exchange):
+    desk, wallet = quoting
+    os.kill(exchange.pid, signal.SIGSTOP)
+    is_given_up_in_time(desk)
     assert "orders may be open: " in desk.log and "Look at the venue's own page now" in desk.log
     os.kill(exchange.pid, signal.SIGCONT)
     until_s = time.monotonic() + 15
@@ -55,7 +59,4 @@ def test_a_venue_that_answers_again_in_time_confirms_the_stop(quoting, exchange)
 def test_a_venue_that_is_gone_is_given_up_in_time_too(quoting, exchange):
     desk, _ = quoting
     os.kill(exchange.pid, signal.SIGKILL)
-    began_s = time.monotonic()
-    code, summary = desk.interrupt(40)
-    assert time.monotonic() - began_s < 30
-    assert (code, summary["open_orders_at_exit"]) == (6, None), desk.log
+    is_given_up_in_time(desk)

@@ -117,11 +117,13 @@ class Soak:
         tokens = json.loads(market["clobTokenIds"])
         return Window(live["slug"], live["condition_id"], tuple(tokens), datetime.fromisoformat(live["closes"]).timestamp())
 
+    def part_of_window(self) -> float:
+        """0 at its begin, 1 at its close."""
+        return 1 - (self.window.closes_s - time.time()) * 1000 / self.exchange.window_ms
+
     def _await_quiet_part(self) -> None:
-        window_s = self.exchange.window_ms / 1000
-        for _ in self.steps(2 * window_s):
-            part = 1 - (self.window.closes_s - time.time()) / window_s
-            if QUIET_PARTS[0] <= part <= QUIET_PARTS[1]:
+        for _ in self.steps(2 * self.exchange.window_ms / 1000):
+            if QUIET_PARTS[0] <= self.part_of_window() <= QUIET_PARTS[1]:
                 return
 
     # judging ---------------------------------------------------------------------------------------------------------

@@ -19,11 +19,13 @@ from trader.testing.exchange_audit import read_audit
 
 LIFE_S = (0.3, 8.0)              # from the first quote to the kill
 START_LIMIT_S = 10.0
+QUOTED_PART = 0.8                # of a window: after it the desk only reduces what it holds
+BY_NATURE = {"fills", "fills counted", "orders that a close found open"}     # the last life's alone; a window may close on a dead desk
 
 
 class Life(NamedTuple):
     left_open: int               # orders that the life before had left
-    quoted_s: float | None       # from its start to its first order; None: it never placed one
+    quoted_s: float | None       # from its start to its first order, without the time in which nobody would quote; None: it placed none
     left_alive: int              # of those left, still live when it placed its first order
 
 
@@ -32,22 +34,24 @@ def live_again(soak: Soak) -> Life:
     soak.desk.kill()
     audit = read_audit(soak.exchange, address=soak.wallet.address)
     left = [order["id"] for order in audit.live_orders(audit.now_ms)]
-    began_ms, began_s = audit.now_ms, time.monotonic()
     soak.desk = DeskProcess([str(soak.wallet.conf), "--record", str(soak.recording)], soak.out)
-    first_ms = _first_place_ms(soak, began_ms, began_s)
+    first_ms, idle_ms = _first_place(soak, audit.now_ms)
     after = read_audit(soak.exchange, address=soak.wallet.address)
     alive = {order["id"] for order in after.live_orders(first_ms)} if first_ms else set(left)
-    return Life(len(left), first_ms and round((first_ms - began_ms) / 1000, 3), len(alive & set(left)))
+    return Life(len(left), first_ms and max(0, first_ms - audit.now_ms - idle_ms) / 1000, len(alive & set(left)))
 
 
-def _first_place_ms(soak: Soak, began_ms: int, began_s: float) -> int | None:
-    """A window that is decided or about to close is not quoted: the waiting goes on in the next one, and does not count."""
+def _first_place(soak: Soak, began_ms: int) -> tuple[int | None, int]:
+    """(When it came, how long before it nobody would have quoted: the window was decided or about to close.)"""
+    idle_s, looked_s = 0.0, time.monotonic()
     for _ in soak.steps(3 * soak.exchange.window_ms / 1000):
-        audit = read_audit(soak.exchange, address=soak.wallet.address, since_ms=began_ms)
-        places = audit.places(began_ms)
+        places = read_audit(soak.exchange, address=soak.wallet.address, since_ms=began_ms).places(began_ms)
         if places:
-            return int(places[0]["at_ms"])
-    return None
+            return int(places[0]["at_ms"]), int(1000 * idle_s)
+        before_s, looked_s = looked_s, time.monotonic()
+        if soak.books.is_decided or soak.part_of_window() > QUOTED_PART:
+            idle_s += looked_s - before_s
+    return None, 0
 
 
 def _quoted(life: Life) -> str:
@@ -76,7 +80,7 @@ def main() -> int:
                 pass
             lives.append(live_again(soak))
             soak.say(f"{number + 1}. kill left {lives[-1].left_open} orders open; {_quoted(lives[-1])}")
-        summary, _ = soak.end(apart_from={"fills", "fills counted"})         # of the last life alone
+        summary, _ = soak.end(apart_from=BY_NATURE)
         ledger = soak.wallet.ledger()
         soak.facts["lives"] = [life._asdict() for life in lives]
         soak.checks += [

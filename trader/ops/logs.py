@@ -55,8 +55,11 @@ class QueueEnd(logging.Handler):
         self._limit = limit
         self.left_out = 0            # several threads may miscount it by a few; nothing depends on it
 
-    def createLock(self) -> None:    # called by logging
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:     # any thread; logging's own takes the handler's lock
+        passed = self.filter(record)
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:       # any thread
         if self._records.qsize() < self._limit:
