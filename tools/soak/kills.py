@@ -19,7 +19,7 @@ from trader.testing.exchange_audit import read_audit
 
 LIFE_S = (0.3, 8.0)              # from the first quote to the kill
 START_LIMIT_S = 10.0
-QUOTED_PART = 0.8                # of a window: after it the desk only reduces what it holds
+QUOTED_PART = 0.95               # of a window: after it the desk only reduces what it holds
 BY_NATURE = {"fills", "fills counted", "orders that a close found open"}     # the last life's alone; a window may close on a dead desk
 
 
