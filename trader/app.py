@@ -29,15 +29,16 @@ from trader.ops.archive import require_folder
 from trader.ops.control import ControlRole, control_dir
 from trader.ops.health import examine, keep_their_word
 from trader.ops.key_lock import KeyLock
+from trader.ops.outlets import outlets_of
 from trader.ops.recorder import RecordRole
 from trader.ops.stats import DeskStats
 from trader.ops.status_pages import Shown
-from trader.ops.status_server import StatusRole
 from trader.ops.threads import dump_threads
 from trader.runtime.clock import Clock, SystemClock
 from trader.runtime.supervisor import Supervisor, Watch
 from trader.settings import Settings, require_same_but_strategy
 from trader.venues.polymarket.account import open_account
+from trader.venues.polymarket.comparison import stock_comparison
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,7 @@ STOP_LISTENING_S = 4.0       # executor, gateway, feeds, housekeeping
 STOP_WRITING_S = 4.0         # recording and journal, after those whose last words are to be in them
 POLL_S = 0.1                 # a stop asked for by a signal handler is seen within this
 LOOK_S = 0.02                # while starting and stopping
-_DECIDES = {"markets", "strategy"}
-_WRITES = {RecordRole.name, JournalRole.name}
+_DECIDES, _WRITES = {"markets", "strategy"}, {RecordRole.name, JournalRole.name}
 
 
 class Trader:
@@ -81,6 +81,8 @@ class Trader:
         self._secrets: tuple[Secret, ...] = ()
         self._stats = DeskStats(self._clock)
         self._alerts = AlertRole(targets_of(settings.ops), settings.ops.alert_repeat_s, self._stats.report, self._clock)
+        shown = Shown(self.stats, self.health, self._stats.latencies, self.threads_text)
+        self._outlets = outlets_of(settings.ops, shown, self._clock, self._stats.serves_at, self._alerts)
         self._exchange_died = False
         self._started = self._running = False
 
@@ -219,6 +221,7 @@ class Trader:
     def _build(self) -> desks.Desk:
         """Everything that may be refused before a thread runs: the exchange, the account, the lock."""
         settings = self._settings
+        stock_comparison(settings.polymarket.chain_id)       # runs beside what follows; `desks.build` waits for it
         if self._record is not None:
             require_folder(self._record)
         if settings.mode == "embedded":
@@ -247,11 +250,8 @@ class Trader:
         self._stats.begin(self._settings, desk, self._supervisor)
         for role in (*desk.roles, watch, control):
             self._supervisor.start(role)
-        if self._alerts.wanted:
-            self._bystanders.start(self._alerts)
-        if self._settings.ops.status_port >= 0:
-            shown = Shown(self.stats, self.health, self._stats.latencies, self.threads_text)
-            self._bystanders.start(StatusRole(self._settings.ops, shown, self._clock, self._stats.serves_at))
+        for outlet in self._outlets:
+            self._bystanders.start(outlet)
         self._until(lambda: self._ended.is_set() or all(role.cycles for role in self._supervisor.report()), FIRST_CYCLES_S)
         if self._failure is not None:
             raise self._failure

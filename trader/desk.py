@@ -61,6 +61,7 @@ from trader.venues.contract import BookSample
 from trader.venues.polymarket.account import Account
 from trader.venues.polymarket.book_hash import PolymarketBookHash
 from trader.venues.polymarket.book_reader import PolymarketBookReader
+from trader.venues.polymarket.comparison import stock_comparison
 from trader.venues.polymarket.discovery import GammaDiscovery
 from trader.venues.polymarket.heartbeats import PolymarketHeartbeats
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
@@ -156,7 +157,7 @@ def build(settings: Settings, account: Account, past: Past, clock: Clock, *, str
     hands = HandOffs(settings)
     venue = settings.polymarket
     recorder = None if record is None else RecordRole(record, clock, hide=secrets_of(account))
-    signing = account_signing(account)
+    signing = account_signing(account, stock_comparison(account.chain_id))
     book_feed = BookFeed(PolymarketMarketStream(venue.ws_url), settings.feeds, hands.book_orders, hands.book, hands.book_health,
                          hands.bell, clock, pulse=hands.pulse, samples=hands.samples, recorder=_tape(recorder, BookFeed.name))
     user_feed = UserFeed(PolymarketUserStream(venue.ws_url, account.credentials), settings.feeds, hands.user_orders,

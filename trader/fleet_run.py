@@ -21,8 +21,8 @@ from trader.model.setting import Secret
 from trader.ops.answers import threads_answer
 from trader.ops.control import ControlRole
 from trader.ops.health import examine
+from trader.ops.outlets import outlets_of
 from trader.ops.status_pages import Shown
-from trader.ops.status_server import StatusRole
 from trader.ops.threads import dump_threads
 from trader.runtime.clock import Clock, SystemClock
 from trader.runtime.latency import LatencyWindow
@@ -49,6 +49,8 @@ class FleetRun:
         self._fleet: FleetGuard | None = None
         self._supervisor = Supervisor(self._clock, settings.runtime.watchdog_ms, self._on_failure)
         self._bystanders = Supervisor(self._clock, settings.runtime.watchdog_ms, _forgo)     # watching does not end with them
+        shown = Shown(self.stats, self.health, _no_latencies, self.threads_text)
+        self._outlets = outlets_of(settings.ops, shown, self._clock, self._serves_at)
         self._life = threading.RLock()
         self._began_ns = self._clock.monotonic_ns()
         self._seconds: float | None = None
@@ -141,9 +143,8 @@ class FleetRun:
             "status": lambda request: {"stats": self.stats()}, "threads": lambda request: threads_answer(self)})
         for role in (Watch(self._supervisor, self._clock), control):
             self._supervisor.start(role)
-        if self._settings.ops.status_port >= 0:
-            shown = Shown(self.stats, self.health, _no_latencies, self.threads_text)
-            self._bystanders.start(StatusRole(self._settings.ops, shown, self._clock, self._serves_at))
+        for outlet in self._outlets:
+            self._bystanders.start(outlet)
 
     def _end(self, reason: str) -> None:
         """Everything, in reverse."""

@@ -23,6 +23,7 @@ from trader.journal.settings import JournalSettings
 from trader.markets.settings import MarketSettings
 from trader.model.setting import Limits, Secret, limits_of, setting
 from trader.ops.logs import levels_in
+from trader.ops.otel import target_of
 from trader.ops.settings import OpsSettings
 from trader.runtime.settings import RuntimeSettings, cores_of
 from trader.strategy.base import strategy_named
@@ -206,6 +207,15 @@ def _alert_command_is_words(s: Settings) -> Contradiction | None:
     return None
 
 
+def _metrics_can_be_pushed(s: Settings) -> Contradiction | None:
+    try:
+        if s.ops.otel_endpoint:
+            target_of(s.ops)
+    except ConfigError as why:
+        return Contradiction((why.problem.split()[0], "ops.otel_endpoint"), str(why))
+    return None
+
+
 def _target_within_most(s: Settings) -> Contradiction | None:
     return _in_order("fleet.target_assets", s.fleet.target_assets, "fleet.max_assets", s.fleet.max_assets)
 
@@ -296,6 +306,7 @@ _RULES: tuple[Callable[[Settings], Contradiction | None], ...] = (
     _reduce_within_small_size,
     _floor_below_prior,
     _waits_in_order,
+    _metrics_can_be_pushed,
     _target_within_most,
     _alone_is_a_fleet,
     _one_name_of_the_market,

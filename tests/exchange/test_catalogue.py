@@ -125,7 +125,31 @@ def test_markets_are_listed_by_offset_and_found_by_ids_and_tokens(world):
     assert world.get_pairs("/gamma/markets", *tokens, ("slug", first["slug"])) == [first]
 
 
-@pytest.mark.parametrize("query", [{"order": "beauty"}, {"after_cursor": "x"}, {"end_date_max": "soon"}, {"limit": "-1"}])
+def test_events_are_filtered_by_tag_and_series(world):
+    events = world.events(closed="false")
+    assert {tag["slug"] for event in events for tag in event["tags"]} == {"politics", "crypto"}
+    of_politics = world.events(closed="false", tag_slug="politics")
+    assert of_politics == world.events(closed="false", tag_id="2") == [each for each in events if each["tags"][0]["slug"] == "politics"]
+    assert len(of_politics) == 30 and world.events(tag_slug="sports") == [] == world.events(tag_slug="politics", series_id="10114")
+    both = world.get_pairs("/gamma/events/keyset", ("series_id", "1"), ("series_id", "10114"))
+    assert {event["seriesSlug"] for event in both["events"]} == {"btc-up-or-down-hourly"}
+
+
+def test_events_are_filtered_by_the_volume_that_they_show(world):
+    volumes = sorted((event["volume"] for event in world.events(closed="false")), reverse=True)
+    assert volumes[0] > volumes[5] > 0
+    found = world.events(closed="false", volume_min=str(volumes[5]))
+    assert sorted((event["volume"] for event in found), reverse=True) == volumes[:6]
+    assert all(float(event["markets"][0]["volume"]) == event["volume"] for event in found)
+
+
+def test_the_id_of_a_series_is_found_by_its_slug(world):
+    assert [row["id"] for row in world.get("/gamma/series", slug="btc-up-or-down-hourly")] == ["10114"]
+    assert world.get("/gamma/series", slug="unknown") == [] and len(world.get("/gamma/series")) == 1
+
+
+@pytest.mark.parametrize("query", [{"order": "beauty"}, {"after_cursor": "x"}, {"end_date_max": "soon"}, {"limit": "-1"},
+                                   {"volume_min": "much"}, {"volume_min": "nan"}, {"volume_min": "inf"}])
 def test_nonsense_is_refused(world, query):
     assert world.get("/gamma/events/keyset", **query) == 422
 

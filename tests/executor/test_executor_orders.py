@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.executor.orders import FORGET_AFTER_NS, OrderTable, Tracked
+from trader.executor.orders import FORGET_AFTER_NS, FORGET_UNTOUCHED_AFTER_NS, OrderTable, Tracked
 from trader.model.order import DONE, NEXT, Kind, OrderSpec, OrderState, Side, Slot
 from trader.model.units import MICRO
 
@@ -65,14 +65,39 @@ def test_a_finished_order_is_exposed_again_when_a_larger_match_is_named():
     assert list(table.exposed()) == [order]
 
 
-def test_a_finished_order_is_recognised_for_ten_minutes_and_then_forgotten():
+def test_an_order_that_traded_is_recognised_for_ten_minutes_after_its_end_and_then_forgotten():
     table = table_with(tracked("old"), tracked("live"))
+    table.get("old").traded_micro = MICRO
     table.move(table.get("old"), OrderState.CANCELLED, 0)
     table.forget(FORGET_AFTER_NS)
     assert "old" in table
     table.forget(FORGET_AFTER_NS + 1)
     assert "old" not in table and "live" in table
     assert [order.order_id for order in table.exposed()] == ["live"]
+
+
+def test_an_order_that_nobody_traded_with_is_forgotten_after_a_minute():
+    table = table_with(tracked("cancelled"), tracked("doubtful"))
+    table.get("cancelled").final = True
+    for order in list(table.live()):
+        table.move(order, OrderState.CANCELLED, 0)       # of "doubtful" the venue has not said how much was matched
+    table.forget(FORGET_UNTOUCHED_AFTER_NS)
+    assert "cancelled" in table
+    table.forget(FORGET_UNTOUCHED_AFTER_NS + 1)
+    assert "cancelled" not in table and "doubtful" in table
+
+
+def test_a_table_holds_no_more_than_a_minute_of_orders_that_came_and_went():
+    table, most = OrderTable(), 0
+    for second in range(600):
+        for number in range(30):
+            order = tracked(f"{second}-{number}")
+            table.add(order)
+            order.final = table.move(order, OrderState.CANCELLED, second * 1_000_000_000)
+        table.close_finished()
+        table.forget(second * 1_000_000_000)
+        most = max(most, sum(f"{past}-0" in table for past in range(second + 1)))
+    assert most == 61
 
 
 def test_prices_are_compared_in_yes_terms():

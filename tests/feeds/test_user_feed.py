@@ -54,8 +54,7 @@ class Bench:
         return socket
 
     def posted(self) -> list[ExecutorEvent]:
-        letters = iter(lambda: self.inbox.get(0), None)
-        return [letter.event for letter in letters if letter is not None]
+        return list(iter(lambda: self.inbox.get(0), None))
 
 
 @pytest.fixture

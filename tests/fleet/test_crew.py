@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from trader.errors import ConfigError
-from trader.fleet.crew import MOST_DEATHS, PAUSE_NS, READY_WITHIN_S, Crew
+from trader.fleet.crew import LACKING_NS, MOST_DEATHS, PAUSE_NS, Crew
 from trader.fleet.letters import Doubted, Owned, WorkerBorn
 from trader.fleet.parcels import Unpacker, pack_word
 from trader.fleet.settings import FleetSettings
+from trader.fleet.worker_process import DUMP_SIGNAL, READY_WITHIN_S
 from trader.testing.manual_clock import ManualClock
 
 
@@ -24,6 +25,7 @@ class FakeProcess:
         self.pid, self.end, self.code, self.unpacker = FakeProcess.pids, end.dup(), None, Unpacker()
         self.end.setblocking(False)
         self.ignores_the_word = False
+        self.signals: list[int] = []
         if first is not None:
             self.say(first)
 
@@ -51,6 +53,9 @@ class FakeProcess:
         if self.code is None:
             raise subprocess.TimeoutExpired("worker", timeout or 0)
         return self.code
+
+    def send_signal(self, sig: int) -> None:
+        self.signals.append(sig)
 
     def terminate(self) -> None:
         self.die(-15)
@@ -153,7 +158,7 @@ def test_a_worker_that_is_silent_for_three_heartbeats_is_replaced(bench):
     assert len(bench.processes) == 1
     bench.clock.advance(ms=1)
     bench.crew.do_work()
-    assert bench.processes[0].code == -9
+    assert bench.processes[0].code == -9 and bench.processes[0].signals == [DUMP_SIGNAL]
 
 
 def test_after_the_machine_stood_still_no_worker_is_blamed(bench):
@@ -168,6 +173,27 @@ def test_a_worker_that_cannot_start_fails_the_start_in_its_own_words_and_leaves_
         bench.crew.open()
     assert bench.processes[0].code is not None
     bench.crew.on_stop()
+
+
+def test_of_a_start_that_fails_those_that_are_not_ready_are_not_waited_for():
+    bench = Bench({"failed": "no.", "remedy": "Correct it.", "exit_code": 2}, workers=2)
+    with pytest.raises(ConfigError):
+        bench.crew.open()
+    assert [process.code for process in bench.processes] == [-15, -15]
+    bench.crew.on_stop()
+
+
+def test_a_worker_most_of_whose_books_are_missing_for_long_is_not_well(bench):
+    def beat(whole: int) -> list[str]:
+        bench.processes[0].say({"beat": {"assets": 10, "whole": whole}})
+        bench.crew.do_work()
+        return bench.crew.ailments()
+
+    assert beat(4) == []
+    bench.clock.advance(ms=LACKING_NS // 1_000_000 - 1)
+    assert beat(3) == []
+    bench.clock.advance(ms=1)
+    assert beat(3) == ["worker 0 has whole books of 3 of 10 tokens"] and beat(5) == []
 
 
 def test_a_worker_that_does_not_end_is_made_to(bench):

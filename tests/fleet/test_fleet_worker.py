@@ -7,7 +7,7 @@ import pytest
 
 from trader.errors import ConfigError
 from trader.fleet.books import FleetBooks
-from trader.fleet.handler import WatchOnly, handler_named
+from trader.fleet.handler import WatchedMarket, WatchOnly, handler_named
 from trader.fleet.parcels import Frames, Unpacker, pack_frames, pack_word
 from trader.fleet.worker import Pipe, Worker, serve
 from trader.testing.manual_clock import ManualClock
@@ -25,7 +25,10 @@ class Watcher:
     """A handler that remembers, and fails when told to."""
 
     def __init__(self) -> None:
-        self.books, self.gone, self.fails = [], [], False
+        self.markets, self.books, self.gone, self.fails = [], [], [], False
+
+    def on_market(self, market):
+        self.markets.append(market)
 
     def on_book(self, condition_id, book, received_ns):
         if self.fails:
@@ -42,12 +45,16 @@ class Watcher:
         return [{"seen": len(self.books)}] if self.books else []
 
 
+ASSIGNED = {"do": "assign", "conn": 1, "assets": [["11", "0x1", 100], ["12", "0x1", 100]],
+            "market": ["0x1", ["11", "12"], "rain-in-may", "rain", "", "rain"]}
+
+
 class Bench:
     def __init__(self) -> None:
         self.clock, self.said, self.handler = ManualClock(), [], Watcher()
         self.books = FleetBooks(PolymarketMarketStream("ws://fleet").decode)
         self.worker = Worker(self.books, self.handler, self.said.append, self.clock, 5 * SECOND_NS)
-        self.worker.take({"do": "assign", "conn": 1, "assets": [["11", "0x1", 100], ["12", "0x1", 100]]})
+        self.worker.take(ASSIGNED)
 
     def heard(self, kind: str) -> list:
         return [word[kind] for word in self.said if kind in word]
@@ -80,6 +87,14 @@ def test_a_handler_that_fails_is_counted_and_stops_no_book(bench):
 def test_a_market_that_is_gone_is_told_to_the_handler_once(bench):
     bench.worker.take({"do": "drop", "tokens": ["11", "12", "77"]})
     assert bench.handler.gone == ["0x1"]
+
+
+def test_the_handler_hears_of_a_market_once_until_it_is_gone(bench):
+    bench.worker.take({**ASSIGNED, "conn": 2})
+    assert bench.handler.markets == [WatchedMarket("0x1", ("11", "12"), "rain-in-may", "rain", "", "rain")]
+    bench.worker.take({"do": "drop", "tokens": ["11", "12"]})
+    bench.worker.take(ASSIGNED)
+    assert len(bench.handler.markets) == 2
 
 
 def test_it_reports_at_its_heartbeat_and_not_before(bench):

@@ -113,7 +113,7 @@ class Gateway:
 
     def only_letter(self):
         assert self.inbox.depth == 1
-        return self.inbox.get(0).event
+        return self.inbox.get(0)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from trader.handoff.inbox import ExecutorInbox, Rank
+from trader.handoff.inbox import ExecutorInbox
 from trader.handoff.mailbox import IntentMailbox
-from trader.model.event import Fill, TradeStatus
+from trader.model.event import Fill, MailWaiting, TradeStatus
 from trader.model.intent import Mode, QuoteIntent
+
+FILL = Fill("t", "o", "0x1", "1", None, 1, 1, 0, TradeStatus.MATCHED, 0)
 
 
 def intent(seq, mode=Mode.NORMAL):
@@ -106,21 +108,20 @@ def test_a_stop_behind_an_ordinary_ring_is_seen_before_the_next_letter():
     inbox = ExecutorInbox()
     box = IntentMailbox(inbox.ring)
     box.put(intent(1))
-    inbox.put(Fill("t", "o", "0x1", "1", None, 1, 1, 0, TradeStatus.MATCHED, 0))
+    inbox.put(FILL)
     box.put(intent(2, Mode.STOP))
     assert inbox.depth == 2                          # somebody is awake …
     assert box.waiting()                             # … and looks here first
     assert box.take().mode is Mode.STOP
 
 
-def test_rings_reach_the_inbox_at_the_rank_of_the_intent():
+@pytest.mark.parametrize(("mode", "order"), [(Mode.STOP, [MailWaiting(), FILL]), (Mode.NORMAL, [FILL, MailWaiting()])])
+def test_the_ring_for_a_stop_overtakes_a_fill_and_any_other_waits_behind_it(mode, order):
     inbox = ExecutorInbox()
     box = IntentMailbox(inbox.ring)
-    box.put(intent(1, Mode.STOP))
-    assert inbox.get(0).rank is Rank.STOP
-    box.take()
-    box.put(intent(2))
-    assert inbox.get(0).rank is Rank.INTENT
+    inbox.put(FILL)
+    box.put(intent(1, mode))
+    assert [inbox.get(0), inbox.get(0)] == order
 
 
 class MailboxMachine(RuleBasedStateMachine):

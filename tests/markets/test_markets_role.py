@@ -89,10 +89,10 @@ class Desk:
         """What the executor was told since the last look: slugs, None for no window."""
         events = []
         while (letter := self.inbox.get(0)) is not None:
-            if isinstance(letter.event, MarketChange):
-                events.append(letter.event.market and letter.event.market.slug)
+            if isinstance(letter, MarketChange):
+                events.append(letter.market and letter.market.slug)
             else:
-                self.resolved.append(letter.event)
+                self.resolved.append(letter)
         return events
 
     def close(self):

@@ -18,7 +18,7 @@ from trader.ops.check import FAILED, OK, SKIPPED, Check, failure_of
 from trader.ops.preflight import Preflight
 from trader.testing.fake_socket import FakeNetwork, FakeSocket
 from trader.testing.manual_clock import ManualClock
-from trader.venues.polymarket.signing import exchange_of
+from trader.venues.polymarket.contracts import exchange_of
 
 NOW_S = 1_795_000_000
 UP, DOWN = "11", "12"

@@ -111,6 +111,14 @@ def test_after_a_second_everything_can_be_read_though_no_file_was_closed(bench):
     assert [row["frame"] for row in bench.rows()] == ["1"]
 
 
+def test_a_recording_needs_little_memory_to_write_and_to_read(bench):
+    bench.tape.keep(0, [b'{"price":"0.5"}'] * 1000)
+    bench.role.do_work()
+    bench.role.on_stop()
+    path, = bench.folder.glob("*.zst")
+    assert zstandard.get_frame_parameters(path.read_bytes()).window_size <= 256 * 1024
+
+
 def test_a_new_hour_begins_a_new_file(bench):
     bench.tape.keep(0, [b"1"])
     bench.role.do_work()

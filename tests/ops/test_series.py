@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -74,6 +75,17 @@ def test_an_hour_is_kept_coarse_and_its_last_ten_minutes_fine() -> None:
     steps = [late.number - early.number for early, late in pairwise(rows)]
     assert rows[-1].number == 4_000 and steps == sorted(steps, reverse=True) and steps[0] == COARSE_EVERY
     assert steps.count(1) >= FINE_ROWS - 1 and rows[0].number == 4_000 - COARSE_EVERY * (COARSE_ROWS - 1)
+
+
+def test_the_hour_in_which_the_charts_fill_takes_no_memory() -> None:
+    series = filled(10)
+    tracemalloc.start()
+    try:
+        for second in range(10, 4_000):
+            series.add(STATS, second * 1000)
+        assert tracemalloc.get_traced_memory()[0] < 10_000
+    finally:
+        tracemalloc.stop()
 
 
 @settings(max_examples=30, deadline=None)

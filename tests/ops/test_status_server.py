@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from trader.model.setting import Secret
 from trader.ops.settings import OpsSettings
 from trader.ops.status_pages import Shown
-from trader.ops.status_server import StatusRole
+from trader.ops.status_server import Kept, StatusRole
 from trader.runtime.clock import SystemClock
 from trader.testing.manual_clock import ManualClock
 
@@ -36,9 +36,9 @@ def shown() -> Shown:
 class Served:
     """A role that is stepped on a thread of this test's until it is closed."""
 
-    def __init__(self, ops: OpsSettings) -> None:
+    def __init__(self, ops: OpsSettings, trader: Shown | None = None) -> None:
         self.urls: list[str] = []
-        self.role = StatusRole(ops, shown(), SystemClock(), self.urls.append)
+        self.role = StatusRole(ops, trader or shown(), SystemClock(), self.urls.append)
         self._closing = threading.Event()
         self.role.on_start()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -148,13 +148,33 @@ def test_charts_get_a_row_a_second(serve: Serve) -> None:
     assert len(role.series.since(0, 0)["rows"]) == 2
 
 
+def test_readers_that_come_together_share_an_answer_and_the_next_gets_a_new_one() -> None:
+    clock, numbers = ManualClock(), iter(range(9))
+    kept = Kept(lambda: next(numbers), clock)
+    said = []
+    for ms in (0, 249, 1, 249, 1):
+        clock.advance(ms=ms)
+        said.append(kept())
+    assert said == [0, 0, 1, 1, 2]
+
+
+def test_a_failure_is_not_shared() -> None:
+    answers = [{"ok": True}]
+    kept = Kept(answers.pop, ManualClock())
+    assert kept() == kept() == {"ok": True}
+    failing = Kept(answers.pop, ManualClock())
+    with pytest.raises(IndexError):
+        failing()
+    answers.append({"ok": False})
+    assert failing() == {"ok": False}
+
+
 def test_nothing_is_left_of_it_at_the_end() -> None:
     def left() -> tuple[int, list[str]]:
         return len(os.listdir("/proc/self/fd")), sorted(thread.name for thread in threading.enumerate())
 
     before = left()
     served = Served(OpsSettings(status_port=0))
-    assert {"ops-http-1", "ops-http-2"} <= {thread.name for thread in threading.enumerate()}
     served.get("/stats")
     served.close()
     assert left() == before
@@ -181,6 +201,28 @@ def test_no_bytes_end_the_server_or_make_it_log_an_error(server: Served, caplog:
     with caplog.at_level(logging.ERROR):
         server.send(garbage)
     assert server.get("/stats", Authorization=f"Bearer {TOKEN}")[0] == 200 and not caplog.records
+
+
+def test_requests_that_come_in_one_piece_are_answered_one_by_one(server: Served) -> None:
+    one = f"GET /health HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+    said = server.send(one * 99 + one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert said.count(b"HTTP/1.1 200 OK") == 100
+
+
+def test_a_reader_that_takes_no_answer_gets_no_more_and_keeps_nobody_out() -> None:
+    built: list[str] = []
+
+    def threads_text() -> str:
+        built.append("x" * 100_000)
+        return built[-1]
+
+    served = Served(OpsSettings(status_port=0), shown()._replace(threads_text=threads_text))
+    deaf = socket.create_connection(served.address)
+    deaf.sendall(b"GET /threads HTTP/1.1\r\n\r\n" * 300)       # 30 MB of answers; the kernel takes a few
+    assert [served.get("/health")[0] for _ in range(400)] == [200] * 400
+    deaf.close()
+    served.close()
+    assert 0 < len(built) < 150
 
 
 def test_readers_that_send_nothing_do_not_keep_others_out(server: Served) -> None:

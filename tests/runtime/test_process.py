@@ -3,36 +3,20 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.runtime import process
-from trader.runtime.process import COLLECT_EVERY_NS, QuietCollector, TunedProcess, process_facts, timer_slack_ns
+from trader.runtime.process import TunedProcess, process_facts, timer_slack_ns
 from trader.runtime.settings import RuntimeSettings, cores_of
 from trader.testing.manual_clock import ManualClock
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's knobs are Linux's")
-
-
-class Cycle:
-    """Garbage that only a collector finds."""
-
-    def __init__(self) -> None:
-        self.me = self
-
-
-@pytest.fixture
-def collector_switched_off() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.unfreeze()
-    gc.enable()
 
 
 def tuned(**options: object) -> TunedProcess:
@@ -44,19 +28,14 @@ def role(name: str, native_id: int | None = 0) -> dict[str, object]:
     return {"name": name, "native_id": threading.get_native_id() if native_id == 0 else native_id}
 
 
-def collector(clock: ManualClock, *, flat: bool) -> QuietCollector:
-    over = threading.Event()
-    over.set()
-    return QuietCollector(lambda: flat, clock, over)
-
-
 def test_inside_the_block_the_knobs_are_turned_and_after_it_they_are_as_before() -> None:
-    before = sys.getswitchinterval(), gc.isenabled(), gc.get_freeze_count(), timer_slack_ns()
+    before, set_aside = (sys.getswitchinterval(), gc.isenabled(), timer_slack_ns()), gc.get_freeze_count()
     with tuned(switch_interval_us=700, timer_slack_us=3) as process:
         process.threads_run([])
         facts = process_facts(threading.get_native_id())
         assert (facts["switch_interval_us"], facts["gc"]) == (700, "quiet")
-    assert (sys.getswitchinterval(), gc.isenabled(), gc.get_freeze_count(), timer_slack_ns()) == before
+    assert (sys.getswitchinterval(), gc.isenabled(), timer_slack_ns()) == before
+    assert gc.get_freeze_count() <= set_aside, "Python 3.12 sets aside a few hundred objects by itself"
 
 
 def test_a_start_that_fails_leaves_nothing_turned() -> None:
@@ -66,9 +45,10 @@ def test_a_start_that_fails_leaves_nothing_turned() -> None:
 
 
 def test_pythons_own_collector_stays_on_where_that_is_asked_for() -> None:
+    set_aside = gc.get_freeze_count()
     with tuned(gc="python") as process:
         process.threads_run([])
-        assert gc.isenabled() and gc.get_freeze_count() == 0
+        assert gc.isenabled() and gc.get_freeze_count() <= set_aside
 
 
 @linux_only
@@ -127,50 +107,34 @@ def test_what_holds_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level(logging.INFO, "trader"), tuned(switch_interval_us=300) as process:
         process.threads_run([])
     line, = [each for each in caplog.messages if each.startswith("process: ")]
-    assert "switch interval 300 µs" in line and "garbage collected while nothing is open" in line
+    assert "switch interval 300 µs" in line and "garbage collected when it is young or nothing is open" in line
 
 
-# --- the collector --------------------------------------------------------------------------------------------------------
+_POOLS = """
+import ctypes, sys, threading
+from trader.runtime.process import set_malloc_pools
+set_malloc_pools(int(sys.argv[1]))
+ready, done = threading.Barrier(5), threading.Event()
+def work():
+    held = [bytes(4_000) for _ in range(100)]
+    ready.wait()
+    done.wait()
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+ready.wait()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(sys.argv[2].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
 
 
-@pytest.mark.usefixtures("collector_switched_off")
-def test_garbage_is_collected_once_the_desk_is_flat_and_a_minute_has_passed() -> None:
-    clock = ManualClock()
-    looks = collector(clock, flat=True)
-    found: list[bool] = []
-    for ms in (COLLECT_EVERY_NS // 1_000_000 - 1, 1):
-        Cycle()
-        clock.advance(ms=ms)
-        looks.do_work()
-        found.append(any(isinstance(each, Cycle) for each in gc.get_objects()))
-    assert found == [True, False]
-
-
-@pytest.mark.usefixtures("collector_switched_off")
-def test_nothing_is_collected_while_orders_may_be_open() -> None:
-    clock = ManualClock()
-    looks = collector(clock, flat=False)
-    Cycle()
-    clock.advance(ms=COLLECT_EVERY_NS // 1_000)
-    looks.do_work()
-    assert any(isinstance(each, Cycle) for each in gc.get_objects())
-
-
-@pytest.mark.usefixtures("collector_switched_off")
-def test_what_survived_a_pass_is_not_looked_at_again() -> None:
-    clock = ManualClock()
-    looks, kept = collector(clock, flat=True), [Cycle() for _ in range(1_000)]
-    clock.advance(ms=COLLECT_EVERY_NS // 1_000_000)
-    looks.do_work()
-    assert gc.get_count()[0] < len(kept) <= gc.get_freeze_count()
-
-
-@pytest.mark.usefixtures("collector_switched_off")
-def test_a_desk_that_is_never_flat_does_not_grow_without_end(caplog: pytest.LogCaptureFixture) -> None:
-    kept = [[] for _ in range(process.MOST_UNCOLLECTED + 1_000)]         # type: ignore[var-annotated]
-    collector(ManualClock(), flat=False).do_work()
-    assert gc.get_count()[0] < 1_000 < len(kept)
-    assert "runtime.gc: python" in caplog.text
+@pytest.mark.parametrize(("pools", "least", "most"), [(1, 1, 1), (0, 2, 99)])
+def test_all_threads_take_memory_from_as_many_pools_as_are_asked_for(tmp_path: Path, pools: int, least: int, most: int) -> None:
+    report = tmp_path / "malloc.xml"
+    subprocess.run([sys.executable, "-c", _POOLS, str(pools), str(report)], check=True, timeout=30)
+    assert least <= report.read_text().count("<heap nr=") <= most
 
 
 # --- cores ----------------------------------------------------------------------------------------------------------------

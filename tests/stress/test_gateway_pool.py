@@ -69,7 +69,7 @@ class Pool:
             assert self.hanging.acquire(timeout=DEADLINE_S)
 
     def answer(self):
-        return self.inbox.get(DEADLINE_S).event
+        return self.inbox.get(DEADLINE_S)
 
     def close(self):
         self.release.set()

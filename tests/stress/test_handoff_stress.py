@@ -10,7 +10,7 @@ import pytest
 
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
-from trader.handoff.inbox import ExecutorInbox, Rank
+from trader.handoff.inbox import ExecutorInbox, Rank, rank_of
 from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.outbox import OrderOutbox
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOrder
@@ -104,7 +104,7 @@ def test_four_writers_lose_no_letter_and_each_keeps_its_order_within_a_rank(run_
         while len(received) < 4 * LETTERS:
             letter = inbox.get(LOST_AFTER_S)
             assert letter is not None, f"{len(received)} of {4 * LETTERS} letters came"
-            received.append((letter.rank, *signature(letter.event)))
+            received.append((rank_of(letter), *signature(letter)))
 
     run_together(executor=read, **{f"writer-{n}": lambda n=n: write(n) for n in range(4)})
     assert set(Counter((writer, number) for _, writer, number in received).values()) == {1}

@@ -18,6 +18,7 @@ from trader.runtime.clock import SystemClock
 from trader.testing.exchange_faults import exchange_fault
 from trader.testing.exchange_process import running_exchange
 from trader.venues.polymarket.account import open_account
+from trader.venues.polymarket.comparison import stock_comparison
 from trader.venues.polymarket.discovery import GammaDiscovery
 from trader.venues.polymarket.heartbeats import PolymarketHeartbeats
 from trader.venues.polymarket.orders import PolymarketOrders
@@ -52,7 +53,7 @@ class OrderPath:
         self.account = open_account(PolymarketSettings(clob_url=urls.rest_url), "0x" + secrets.token_hex(32), CLOCK, http)
         discovery = GammaDiscovery(urls.gamma_url, httpx.Client(verify=trust or True))
         self.market = discovery.windows(10114, CLOCK.wall_ms()).open[1]           # opens later: nothing is traded there meanwhile
-        signing = account_signing(self.account)
+        signing = account_signing(self.account, stock_comparison(self.account.chain_id))
         self.rules = PolymarketRules(signing)
         self.limits = AccountLimits(TokenBucket(CLOCK, 40, 60), TokenBucket(CLOCK, 80, 120))
         self.transport, rest = self.rest()

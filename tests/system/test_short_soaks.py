@@ -12,6 +12,7 @@ import pytest
     ("rollovers", ["--rollovers=1", "--speed=120"]),
     ("disconnects", ["--for=48", "--every=8", "--speed=30"]),
     ("kills", ["--kills=3"]),
+    ("steady", ["--minutes=1", "--settle-minutes=0.4", "--speed=60", "--growth=4"]),
     ("chaos", ["--windows=2", "--speed=120", "--every=1.2"]),
 ])
 def test_a_short_soak_finds_nothing(name, options):

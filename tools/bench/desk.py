@@ -3,6 +3,8 @@
 
     python tools/bench/desk.py [--seconds 30]
 
+The exchange has the first core, the desk the others: in production it is elsewhere.
+
 Twice, each in a process of its own: `quiet` is the process as `trader run` has it, `python` leaves collector, switch interval and timer
 slack as Python and Linux have them. A pause is one pass of the collector: no thread runs meanwhile.
 """
@@ -13,6 +15,7 @@ import argparse
 import gc
 import json
 import logging
+import os
 import platform
 import subprocess
 import sys
@@ -21,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from loads import quantiles_us
+from loads import cores, pin_to_the_others, quantiles_us
 
 from trader.app import Trader
 from trader.config import load_config
@@ -47,7 +50,16 @@ class Pauses:
             self.ns.append(time.monotonic_ns() - self._began_ns)
 
 
+def exchange_to_the_first_core() -> None:
+    """Every thread of every child: affinity is a thread's own."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        for pid in children.read_text().split():
+            for task in Path("/proc", pid, "task").iterdir():
+                os.sched_setaffinity(int(task.name), cores()[:1])
+
+
 def one_desk(knobs: str, seconds: float) -> dict[str, Any]:
+    pin_to_the_others()
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder, "conf.yaml")
         conf.write_text("mode: embedded\nstrategy: {volatility_prior_bp: 8.5}\n")
@@ -55,6 +67,7 @@ def one_desk(knobs: str, seconds: float) -> dict[str, Any]:
         trader, pauses = Trader(settings), Pauses()
         with TunedProcess(settings.runtime, trader.is_flat, SystemClock()) as process, trader:
             process.threads_run(trader.stats()["roles"])
+            exchange_to_the_first_core()
             trader.wait(WARM_UP_S)
             gc.callbacks.append(pauses)
             used_s = time.process_time()

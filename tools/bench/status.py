@@ -4,7 +4,7 @@
 
 `desk`      frames a second that its feeds received, and the processor time of its process while nobody asks.
 `polled`    /health, /stats and /metrics once a second each, on one kept-alive connection. The added processor time is that of the
-            threads `ops-http*`, which do nothing else, beyond what they need while nobody asks: in percent of a core, as `top`
+            thread `ops-http`, which does nothing else, beyond what it needs while nobody asks: in percent of a core, as `top`
             counts, and in percent of what the desk uses itself. (The difference of the whole process between the two phases is
             shown too: on a busy machine it is mostly noise.)
 `answers`   round trip of 20 requests a second, alternating /health and /stats, as seen by this process. Its own wait for a core is

@@ -21,6 +21,7 @@ from trader.exchange.refusal import Refusal
 from trader.exchange.settlement import Movement, Settlement, Swap
 from trader.exchange.taker_delay import TakerDelay
 from trader.exchange.trades import Stamp, Stamper, new_trade, swaps_of
+from trader.model.units import notional_micro
 
 _KILLED = {refusal.FOK_KILLED: OrderStatus.FOK_KILLED, refusal.NOT_ENOUGH: OrderStatus.NOT_ENOUGH}
 
@@ -216,6 +217,7 @@ class Engine:
             taker.status = OrderStatus.MATCHED
         self.ledger.accounts[taker.new.account_id].fills += 1
         market.last_trade_bp, market.last_trade_side = yes_bp(taker.new.outcome, trade.price_bp), taker.book_side
+        market.volume_micro += notional_micro(trade.price_bp, trade.size_micro)
 
     def _matched(self, maker: Order, market: Market, size_micro: int, trade_id: str) -> None:
         market.book.shrink(maker, size_micro)

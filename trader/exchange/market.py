@@ -31,6 +31,7 @@ class MarketState(NamedTuple):
     winner: Outcome | None
     listed_ms: int
     mid_bp: int             # of YES
+    volume_micro: int = 0   # dollars that changed hands since the exchange was started
 
 
 class Market:
@@ -42,6 +43,7 @@ class Market:
         self.last_trade_bp: int | None = None       # YES terms, as is the side of its taker
         self.last_trade_side: Side | None = None
         self.changed_ms = self.listed_ms = now_ms
+        self.volume_micro = 0
 
     def view(self) -> BookView:
         bids, asks = (tuple((price_bp, half.levels[price_bp].size_micro) for price_bp in half.prices_bp)
@@ -49,7 +51,7 @@ class Market:
         return BookView(self.spec, bids, asks, self.last_trade_bp, self.changed_ms, self.last_trade_side)
 
     def state(self) -> MarketState:
-        return MarketState(self.spec, self.accepting, self.winner, self.listed_ms, self.mid_bp())
+        return MarketState(self.spec, self.accepting, self.winner, self.listed_ms, self.mid_bp(), self.volume_micro)
 
     def outgrows_its_tick(self) -> bool:
         lowest_bp, highest_bp = COARSE_RANGE_BP

@@ -18,7 +18,7 @@ from trader.exchange.refusal import Refusal
 from trader.exchange.venue import Venue
 from trader.exchange.windows import SERIES_ID, SERIES_SLUG, Window, iso_utc
 from trader.exchange.wire import Json
-from trader.model.units import BP_PER_DOLLAR, MICRO, price_to_wire
+from trader.model.units import BP_PER_DOLLAR, MICRO, price_to_wire, size_to_wire
 
 MOST_EVENTS, MOST_MARKETS = 100, 500        # on one page
 _ORDERS: dict[str, Callable[[Window], tuple[int, int]]] = {
@@ -40,6 +40,7 @@ class GammaRoutes:
             ("GET", "/gamma/events/slug/"): self.event_by_slug,
             ("GET", "/gamma/markets/slug/"): self.market_by_slug,
             ("GET", "/gamma/markets"): self.markets,
+            ("GET", "/gamma/series"): self.series,
         }
 
     def events(self, request: Request) -> Json:
@@ -49,7 +50,7 @@ class GammaRoutes:
             raise Refusal("offset is not supported by keyset pagination", status=422)
         limit = min(request.number("limit", 20, status=422), MOST_EVENTS)
         key, ascending = _order(query), query.get("ascending", "true") == "true"
-        ordered = self._ordered(query)
+        ordered = self._ordered(request)
         if "after_cursor" in query:
             seen = _seen(query["after_cursor"])
             ordered = [each for each in ordered if (key(each) > seen if ascending else key(each) < seen)]
@@ -62,8 +63,13 @@ class GammaRoutes:
     def markets(self, request: Request) -> list[Json]:
         """The older listing, by offset."""
         limit, offset = request.number("limit", 20, status=422), request.number("offset", 0, status=422)
-        found = [each for each in self._ordered(request.query) if _names(request, each)]
+        found = [each for each in self._ordered(request) if _names(request, each)]
         return [self._market(each) for each in found[offset:offset + min(limit, MOST_MARKETS)]]
+
+    def series(self, request: Request) -> list[Json]:
+        """Of the hourly windows: where a client finds the id that goes with a slug."""
+        asked = request.values("slug")
+        return [{**_HOURLY, "recurrence": "hourly"}] if not asked or SERIES_SLUG in asked else []
 
     def event_by_slug(self, request: Request) -> Json:
         return self._event(self._by_slug(request.argument))
@@ -79,10 +85,17 @@ class GammaRoutes:
         more = self._catalogue.now() if self._catalogue else Catalogued()
         return [*self._stale, *windows, *more.open, *(window for window, _ in more.over)]
 
-    def _ordered(self, query: Mapping[str, str]) -> list[Window]:
-        winners = self._winners()
-        fits = [each for each in self._listed() if _fits(each, query, closed=each.number in winners)]
+    def _ordered(self, request: Request) -> list[Window]:
+        query, winners = request.query, self._winners()
+        fits = [each for each in self._listed() if _fits(each, request, closed=each.number in winners)]
+        if "volume_min" in query:
+            least_micro = _volume_micro(query["volume_min"])
+            fits = [each for each in fits if self._volume_micro(each) >= least_micro]
         return sorted(fits, key=_order(query), reverse=query.get("ascending", "true") != "true")
+
+    def _volume_micro(self, window: Window) -> int:
+        state = self._venue.market_state(window.spec.condition_id)
+        return state.volume_micro if state else 0
 
     def _winners(self) -> Mapping[int, Outcome]:
         ended = {window.number: winner for window, winner in self._catalogue.now().over} if self._catalogue else {}
@@ -99,7 +112,7 @@ class GammaRoutes:
         return {
             "id": window.spec.gamma_id, "ticker": window.slug, "slug": window.slug, "title": window.question,
             "startDate": market["startDate"], "endDate": market["endDate"], "active": True, "closed": market["closed"],
-            "archived": False, "tags": [{"id": "21", "slug": "crypto", "label": "Crypto"}] if window.is_hourly else _OTHER_TAGS,
+            "archived": False, "tags": [_tag(window)], "volume": float(market["volume"]),
             "markets": [market], **(_SERIES if window.is_hourly else {}),
         }
 
@@ -114,7 +127,7 @@ class GammaRoutes:
             "startDate": iso_utc(window.listed_ms), "endDate": iso_utc(window.closes_ms),
             **({"eventStartTime": iso_utc(window.opens_ms)} if window.is_hourly else {}),
             "outcomes": json.dumps([spec.outcome_names[outcome] for outcome in window.label_order]),     # lists as text, as there
-            "outcomePrices": json.dumps(_prices(window, winner, state)),
+            "outcomePrices": json.dumps(_prices(window, winner, state)), "volume": size_to_wire(state.volume_micro if state else 0),
             "clobTokenIds": None if v2 else json.dumps(tokens), **({"positionIds": tokens} if v2 else {}),
             "active": True, "closed": winner is not None, "archived": False, "acceptingOrders": state is not None and state.accepting,
             "enableOrderBook": True, "orderPriceMinTickSize": (state.spec if state else spec).tick_bp / BP_PER_DOLLAR,
@@ -133,12 +146,22 @@ def _prices(window: Window, winner: Outcome | None, state: MarketState | None) -
     return [price_to_wire(mid_bp if outcome is Outcome.YES else BP_PER_DOLLAR - mid_bp) for outcome in window.label_order]
 
 
-_SERIES: Json = {"seriesSlug": SERIES_SLUG, "series": [{"id": SERIES_ID, "slug": SERIES_SLUG, "ticker": SERIES_SLUG}]}
-_OTHER_TAGS: list[Json] = [{"id": "2", "slug": "politics", "label": "Politics"}]
+_HOURLY: Json = {"id": SERIES_ID, "slug": SERIES_SLUG, "ticker": SERIES_SLUG}
+_SERIES: Json = {"seriesSlug": SERIES_SLUG, "series": [_HOURLY]}
+_CRYPTO: Json = {"id": "21", "slug": "crypto", "label": "Crypto"}
+_POLITICS: Json = {"id": "2", "slug": "politics", "label": "Politics"}
 
 
-def _fits(window: Window, query: Mapping[str, str], *, closed: bool) -> bool:
-    return (("series_id" not in query or (window.is_hourly and query["series_id"] == SERIES_ID))
+def _tag(window: Window) -> Json:
+    return _CRYPTO if window.is_hourly else _POLITICS
+
+
+def _fits(window: Window, request: Request, *, closed: bool) -> bool:
+    """All filters but the volume's. An id may be given several times, a slug of a tag once, as there."""
+    query, tag = request.query, _tag(window)
+    return ((not (series := request.values("series_id")) or (window.is_hourly and SERIES_ID in series))
+            and (not (tags := request.values("tag_id")) or tag["id"] in tags)
+            and query.get("tag_slug", tag["slug"]) == tag["slug"]
             and ("closed" not in query or (query["closed"] == "true") == closed)
             and ("end_date_min" not in query or window.closes_ms >= _wall_ms(query, "end_date_min"))
             and ("end_date_max" not in query or window.closes_ms <= _wall_ms(query, "end_date_max")))
@@ -166,6 +189,13 @@ def _seen(cursor: str) -> tuple[int, int]:
     except ValueError:
         raise Refusal(f"invalid after_cursor: {cursor}", status=422) from None
     return place, number
+
+
+def _volume_micro(text: str) -> int:
+    try:
+        return round(float(text) * MICRO)
+    except (ValueError, OverflowError):
+        raise Refusal(f"invalid volume_min: {text}", status=422) from None
 
 
 def _wall_ms(query: Mapping[str, str], name: str) -> int:

@@ -129,13 +129,15 @@ def _replan(state: State, view: View) -> None:
     market, intent = state.market, state.intent
     if market is None:
         return
-    legs: list[Leg] = []
+    legs, have = list[Leg](), state.holdings()
     if intent is not None and intent.condition_id == market.condition_id:
-        legs, state.residual_micro = legs_of(intent.quotes, state.mode, market, state.holdings(), state.caps)
+        legs, state.residual_micro = legs_of(intent.quotes, state.mode, market, have, state.caps)
+    if not legs and not state.orders:
+        return
     book = view.book.yes if view.book is not None and view.book.condition_id == market.condition_id else None
     held = frozenset(slot for slot, until_ns in state.held_until_ns.items() if until_ns > state.now.ns)
-    exposed = [order for order in state.orders.exposed() if order.spec.condition_id == market.condition_id]
-    wanted = plan(legs, state.orders.live(), exposed, state.holdings(), state.caps, book, held, state.settings.grow_step * MICRO)
+    exposed = (order for order in state.orders.exposed() if order.spec.condition_id == market.condition_id)
+    wanted = plan(legs, state.orders.live(), exposed, have, state.caps, book, held, state.settings.grow_step * MICRO)
     requests.cancel(state, [order.order_id for order in wanted.cancel])
     for start in range(0, len(wanted.place), state.rules.max_batch):
         requests.place(state, market, wanted.place[start : start + state.rules.max_batch])

@@ -10,7 +10,8 @@ from trader.executor import sweep
 from trader.executor.settings import ExecutorSettings
 from trader.executor.state import Session, State
 from trader.model.cycle import Guard, Latch, Now, View
-from trader.model.intent import Mode, Quote
+from trader.model.heartbeat import BeatHealth
+from trader.model.intent import Mode, Quote, QuoteIntent
 from trader.model.market import Market
 from trader.model.order import OrderState, Side
 from trader.model.units import BP_PER_CENT, MICRO, complement_bp, notional_micro
@@ -35,6 +36,13 @@ class Limits(NamedTuple):
 def enforce(state: State, view: View, limits: Limits) -> None:
     """Finds what is in force now, notes entries and exits, starts the cancel-alls that entries ask for, sets the mode."""
     before, now_in_force = state.guards, {guard.name: guard for guard in _in_force(state, view, limits)}
+    if before or now_in_force:                   # neither, as long as all is well
+        _compare(state, before, now_in_force)
+    state.guards = now_in_force
+    state.mode = _mode(state)
+
+
+def _compare(state: State, before: dict[str, Guard], now_in_force: dict[str, Guard]) -> None:
     for name, guard in now_in_force.items():
         if name not in before:
             _enter(state, guard)
@@ -42,9 +50,7 @@ def enforce(state: State, view: View, limits: Limits) -> None:
         if name not in now_in_force and name != _SWEEPING:
             state.info(f"guard {name} is over")
     state.happened |= now_in_force.keys() != before.keys()
-    state.guards = now_in_force
     state.guard_since_ns = {name: state.guard_since_ns.get(name, state.now.ns) for name in now_in_force}
-    state.mode = _mode(state)
 
 
 def _enter(state: State, guard: Guard) -> None:
@@ -71,13 +77,19 @@ def _mode(state: State) -> Mode:
 
 
 def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
-    yield from _feeds(state, view, limits)
+    """What cannot apply now is not even asked: this is looked at in every cycle."""
+    if state.session is Session.ACTIVE:              # before the first book there is nothing to be stale
+        yield from _feeds(state, view, limits)
     yield from _own_requests(state, view)
-    yield from _heartbeat(state, view)
-    yield from _clock_skew(state, view)
-    yield from _venue_mode(state)
-    yield from _fat_finger(state, view)
-    yield from _positions(state)
+    if view.beat is not None:
+        yield from _heartbeat(state, view.beat)
+        yield from _clock_skew(state, view.beat)
+    if state.now.ns < state.venue_mode_until_ns:     # what rests is pulled: in such hours cancels may be next to fail
+        yield Guard("venue_mode", Mode.STOP, f"the venue takes no orders: {state.venue_mode}", False)
+    if state.intent is not None and state.intent.quotes:
+        yield from _fat_finger(state, view, state.intent)
+    if state.market is not None:
+        yield from _positions(state, state.market)
     yield from _day(state)
     if state.market is not None and state.session is Session.ACTIVE:
         yield from _near_close(state.market, state.now.ms)
@@ -98,8 +110,6 @@ def _in_force(state: State, view: View, limits: Limits) -> Iterator[Guard]:
 
 
 def _feeds(state: State, view: View, limits: Limits) -> Iterator[Guard]:
-    if state.session is not Session.ACTIVE:
-        return                                   # before the first book there is nothing to be stale
     checks = (("book", view.book_health, limits.book_stale_ms, limits.stale_sweeps),
               ("reference", view.reference_health, limits.reference_stale_ms, limits.stale_sweeps))
     for name, health, stale_after_ms, sweeps in checks:
@@ -137,8 +147,8 @@ def _own_requests(state: State, view: View) -> Iterator[Guard]:
         if flight.places and waited_ms > settings.place_unanswered_ms:
             yield Guard("place_unanswered", Mode.STOP, f"a place was sent {waited_ms} ms ago", True)
             break
-    cancels = [o for o in state.orders.live() if o.cancel_asked_ns and o.state is OrderState.PENDING_CANCEL]
-    oldest_ms = max(((now_ns - o.cancel_asked_ns) // 1_000_000 for o in cancels), default=0)
+    asked_ns = [o.cancel_asked_ns for o in state.orders.live() if o.cancel_asked_ns and o.state is OrderState.PENDING_CANCEL]
+    oldest_ms = (now_ns - min(asked_ns)) // 1_000_000 if asked_ns else 0
     if oldest_ms > settings.cancel_unconfirmed_ms:
         yield Guard("cancel_unconfirmed", Mode.STOP, f"a cancel was asked {oldest_ms} ms ago", True)
     if _within_10s(state.errors, now_ns) >= settings.error_burst:
@@ -154,35 +164,28 @@ def _within_10s(times_ns: deque[int], now_ns: int) -> int:
     return len(times_ns)
 
 
-def _heartbeat(state: State, view: View) -> Iterator[Guard]:
+def _heartbeat(state: State, beat: BeatHealth) -> Iterator[Guard]:
     """At 10 s the venue cancels by itself; we do it before, and quote again only when it hears us."""
-    beat = view.beat
-    silent_ms = beat.silent_ms(state.now.ns) if beat else 0
-    if beat is None or state.session is not Session.ACTIVE or (silent_ms is not None and silent_ms < state.settings.heartbeat_ms):
+    silent_ms = beat.silent_ms(state.now.ns)
+    if state.session is not Session.ACTIVE or (silent_ms is not None and silent_ms < state.settings.heartbeat_ms):
         return
     since = "no beat was accepted yet" if silent_ms is None else f"the last accepted beat was sent {silent_ms} ms ago"
     yield Guard("heartbeat", Mode.STOP, f"{since} ({beat.reason})" if beat.reason else since, True)
 
 
-def _clock_skew(state: State, view: View) -> Iterator[Guard]:
+def _clock_skew(state: State, beat: BeatHealth) -> Iterator[Guard]:
     """Ends a second below where it begins: the same clock is seen up to a second better or worse, as the venue's seconds fall."""
-    skew_ms, limit_ms = (view.beat.skew_ms if view.beat else None) or 0, state.settings.clock_skew_ms
+    skew_ms, limit_ms = beat.skew_ms or 0, state.settings.clock_skew_ms
     if abs(skew_ms) >= limit_ms or ("clock_skew" in state.guards and abs(skew_ms) > limit_ms - _VENUE_SECOND_MS):
         side = "ahead of" if skew_ms > 0 else "behind"
         yield Guard("clock_skew", Mode.STOP, f"this machine's clock is at least {abs(skew_ms)} ms {side} the venue's (clock_skew_ms is "
                     f"{limit_ms}); set it, by NTP for example", True)
 
 
-def _venue_mode(state: State) -> Iterator[Guard]:
-    """It takes no orders just now. What rests is pulled: in such hours cancels may be next to fail."""
-    if state.now.ns < state.venue_mode_until_ns:
-        yield Guard("venue_mode", Mode.STOP, f"the venue takes no orders: {state.venue_mode}", False)
-
-
-def _fat_finger(state: State, view: View) -> Iterator[Guard]:
+def _fat_finger(state: State, view: View, intent: QuoteIntent) -> Iterator[Guard]:
     """What no market maker means to send, whatever its strategy says."""
-    intent, settings = state.intent, state.settings
-    if intent is None or state.market is None or intent.condition_id != state.market.condition_id:
+    settings = state.settings
+    if state.market is None or intent.condition_id != state.market.condition_id:
         return
     around_bp = intent.fair_bp if intent.fair_bp is not None else _mid_bp(view, state.market)
     for quote in intent.quotes:
@@ -230,11 +233,12 @@ def _near_close(market: Market, now_ms: int) -> Iterator[Guard]:
         yield Guard("near_close", Mode.STOP, f"the window closes in {left_ms} ms", False)
 
 
-def _positions(state: State) -> Iterator[Guard]:
-    have, caps = state.holdings(), state.caps
-    if have.gross_micro >= caps.gross_cap_micro:
-        yield Guard("gross_cap", Mode.REDUCE_ONLY, f"gross {have.gross_micro // MICRO} of {state.settings.gross_cap} shares", False)
-    if have.net_micro >= caps.max_position_micro:
-        yield Guard("max_position", Mode.ONE_SIDED_SELL, f"net {have.net_micro // MICRO} shares", False)
-    elif have.net_micro <= -caps.max_position_micro:
-        yield Guard("max_position", Mode.ONE_SIDED_BUY, f"net {have.net_micro // MICRO} shares", False)
+def _positions(state: State, market: Market) -> Iterator[Guard]:
+    yes_micro, no_micro = state.ledger.effective(market.yes_token), state.ledger.effective(market.no_token)
+    gross_micro, net_micro, caps = yes_micro + no_micro, yes_micro - no_micro, state.caps
+    if gross_micro >= caps.gross_cap_micro:
+        yield Guard("gross_cap", Mode.REDUCE_ONLY, f"gross {gross_micro // MICRO} of {state.settings.gross_cap} shares", False)
+    if net_micro >= caps.max_position_micro:
+        yield Guard("max_position", Mode.ONE_SIDED_SELL, f"net {net_micro // MICRO} shares", False)
+    elif net_micro <= -caps.max_position_micro:
+        yield Guard("max_position", Mode.ONE_SIDED_BUY, f"net {net_micro // MICRO} shares", False)

@@ -69,6 +69,8 @@ class Ledger:
 
     def debits(self, token_id: str) -> int:
         """Sold but not settled: still in `settled`, no longer ours to sell."""
+        if not self._unsettled:                  # nearly always, and this is asked several times a cycle
+            return 0
         return sum(leg.size_micro for leg in self._unsettled.values() if leg.token_id == token_id and leg.side is Side.SELL)
 
     def unsettled(self) -> tuple[Booked, ...]:
@@ -110,6 +112,12 @@ class Ledger:
         again after its trade was dropped would be booked again. Bounds memory; called at a market switch."""
         self._booked = {key: leg for key, leg in self._booked.items()
                         if leg.phase == 0 or leg.token_id in keep_tokens or key[1] in keep_orders}
+
+    def drop(self, tokens: tuple[str, ...]) -> None:
+        """Of a window that is over for good: what was held and what it cost."""
+        for totals in (self._settled, self._effective, self._traded, self._flow):
+            for token_id in tokens:
+                totals.pop(token_id, None)
 
     def _remember(self, key: tuple[str, str], leg: Booked) -> None:
         self._booked[key] = leg

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from trader.model.cycle import Move
 from trader.model.order import DONE, NEXT, Kind, OrderSpec, OrderState, Side, Slot, WorkingOrder
 from trader.model.units import PriceBp, SizeMicro, complement_bp
 
-FORGET_AFTER_NS = 600 * 1_000_000_000    # late events of a finished order are recognised for this long
+# Late events of a finished order are recognised for this long. A trade's statuses take minutes on a busy chain; of an order that nobody
+# traded with there is nothing to come, and those are nearly all: what a desk holds in memory follows from how long it keeps them.
+FORGET_AFTER_NS = 600 * 1_000_000_000
+FORGET_UNTOUCHED_AFTER_NS = 60 * 1_000_000_000
 
 
 class Tracked:
@@ -61,6 +64,11 @@ class Tracked:
         return max(0, reach - self.traded_micro)
 
     @property
+    def untouched(self) -> bool:
+        """Ended, and by the venue's last word without a trade."""
+        return self.done and self.final and not (self.matched_micro or self.traded_micro)
+
+    @property
     def is_bid(self) -> bool:
         """In YES terms: buying YES and selling NO are bids."""
         return self.slot.side is Side.BUY
@@ -82,6 +90,8 @@ class OrderTable:
         self._orders: dict[str, Tracked] = {}
         self._live: dict[str, Tracked] = {}
         self._watched: dict[str, Tracked] = {}       # every exposed one is in here: few, and looked through every cycle
+        self._ended: deque[Tracked] = deque()        # oldest first …
+        self._traded: deque[Tracked] = deque()       # … and those of them that are kept for longer
         self._moves: list[Move] = []         # since they were last taken
         self._closed: list[str] = []         # since they were last taken
         self.ended: Counter[OrderState] = Counter()
@@ -89,7 +99,9 @@ class OrderTable:
 
     def add(self, order: Tracked) -> None:
         self._orders[order.order_id] = self._watched[order.order_id] = order
-        if not order.done:
+        if order.done:
+            self._ended.append(order)
+        else:
             self._live[order.order_id] = order
 
     def get(self, order_id: str) -> Tracked | None:
@@ -111,6 +123,7 @@ class OrderTable:
         if order.done:
             order.cancelling = False
             self.ended[state] += 1
+            self._ended.append(order)
             del self._live[order.order_id]
         return True
 
@@ -139,17 +152,30 @@ class OrderTable:
         self._watched[order.order_id] = order
 
     def forget(self, now_ns: int) -> None:
-        """Drops what finished long ago. Bounds memory; called now and then."""
-        for order in [o for o in self._orders.values() if o.done and now_ns - o.changed_ns > FORGET_AFTER_NS]:
-            del self._orders[order.order_id]
-            if self._watched.pop(order.order_id, None) is not None:
-                self._closed.append(order.order_id)
+        """Drops what finished long ago, in the order in which it finished, so that a call costs what it drops. Bounds memory."""
+        for order in _before(self._ended, now_ns - FORGET_UNTOUCHED_AFTER_NS):
+            if order.untouched:
+                self._drop(order)
+            else:
+                self._traded.append(order)
+        for order in _before(self._traded, now_ns - FORGET_AFTER_NS):
+            self._drop(order)
+
+    def _drop(self, order: Tracked) -> None:
+        del self._orders[order.order_id]
+        if self._watched.pop(order.order_id, None) is not None:
+            self._closed.append(order.order_id)
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self._orders
 
     def __len__(self) -> int:
         return len(self._live)
+
+
+def _before(ended: deque[Tracked], end_ns: int) -> Iterator[Tracked]:
+    while ended and ended[0].changed_ns < end_ns:
+        yield ended.popleft()
 
 
 def kind_of(side: Side, sells: bool) -> Kind:

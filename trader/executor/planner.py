@@ -27,6 +27,8 @@ def plan(legs: list[Leg], live: Iterable[Tracked], exposed: Iterable[Tracked], h
     """`exposed` are all orders that may still change inventory; `held` are slots that must not place just now."""
     orders = list(live)
     cancel, wanted, waiting = _compare(legs, [order for order in orders if not order.quarantined], grow_step_micro)
+    if not wanted:                               # as in most cycles: there is no worst case to look at
+        return Plan(cancel, [], waiting)
     worst = _WorstCase(exposed, have, caps)
     place: list[Leg] = []
     for leg in wanted:

@@ -12,7 +12,7 @@ from trader.executor.ledger import Ledger
 from trader.model.market import Market
 from trader.model.units import BP_PER_DOLLAR
 
-KEPT = 100                   # windows with an outcome that are kept one by one; older ones only in the sum
+KEPT = 24                    # windows with an outcome that are kept one by one; older ones only in the sum
 
 
 class WindowResult(NamedTuple):
@@ -88,7 +88,9 @@ class Windows:
         return ledger.flow(yes) + ledger.flow(no) + traded_bp // BP_PER_DOLLAR
 
     def _fold(self) -> None:
-        """Bounds memory. A trade that fails more than a hundred windows later is not heard any more."""
+        """Bounds memory. A trade that fails that many windows later is not heard any more."""
         resolved = [key for key, window in self._windows.items() if window.pays_bp is not None]
         for condition_id in resolved[:-KEPT]:
-            self._folded_micro += self._pnl_micro(self._windows.pop(condition_id))
+            window = self._windows.pop(condition_id)
+            self._folded_micro += self._pnl_micro(window)
+            self._ledger.drop(window.market.tokens)

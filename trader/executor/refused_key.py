@@ -14,9 +14,11 @@ from trader.model.event import (
     CancelMarketResult,
     CancelResult,
     ExecutorEvent,
+    Fill,
     FillsRead,
     OpenOrdersRead,
     OrderRead,
+    OrderUpdate,
     Outcome,
     PlaceResult,
 )
@@ -33,6 +35,8 @@ class _Word(NamedTuple):
 
 def hear(state: State, event: ExecutorEvent) -> None:
     """Every answer of the venue comes by here. Sets `state.refused_for_good` once."""
+    if isinstance(event, OrderUpdate | Fill):
+        return                                   # the user stream: more of these than of all else
     for word in _words(event):
         if word.outcome is Outcome.AUTH:
             _count(state, word)

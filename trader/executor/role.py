@@ -18,14 +18,13 @@ from trader.executor.times import OrderTimes
 from trader.handoff.cache import SnapshotCache
 from trader.handoff.doorbell import Doorbell
 from trader.handoff.inbox import ExecutorInbox
-from trader.handoff.inbox import Letter as InboxLetter
 from trader.handoff.journal import JournalQueue
 from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.outbox import OrderOutbox
 from trader.model.action import Flight, PlaceOrders
 from trader.model.book import FeedHealth, MarketBook
 from trader.model.cycle import Cycle, Letter, Note, Now, RaiseEpoch, View
-from trader.model.event import Answer, MailWaiting, Outcome, PlaceResult, Timing
+from trader.model.event import Answer, ExecutorEvent, MailWaiting, Outcome, PlaceResult, Timing
 from trader.model.heartbeat import NO_BEAT, BeatHealth
 from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState, OwnFill
@@ -143,14 +142,14 @@ class ExecutorRole:
                     seen.pulse.read(), flights, self._inbox.crowded, (seen.beat.read() or NO_BEAT) if seen.beat else None,
                     self._journal.trouble if self._journal else "")
 
-    def _handle(self, letter: InboxLetter, now: Now) -> None:
-        if isinstance(letter.event, MailWaiting):
+    def _handle(self, letter: ExecutorEvent, now: Now) -> None:
+        if isinstance(letter, MailWaiting):
             self._take_mail(now)                         # every ring is answered, or the mailbox would stay silent
             return
-        if isinstance(letter.event, PlaceResult):
-            self.times.answered(letter.event)
-        self._letters.append(letter.event)
-        core.step(self._state, letter.event, now)
+        if isinstance(letter, PlaceResult):
+            self.times.answered(letter)
+        self._letters.append(letter)
+        core.step(self._state, letter, now)
 
     def _take_mail(self, now: Now) -> None:
         intent: QuoteIntent | None = self._mailbox.take()

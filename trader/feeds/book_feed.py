@@ -123,8 +123,8 @@ class BookFeed:
 
     def _read(self, frames: Sequence[bytes]) -> None:
         now_ns = self._connection.received_ns
-        for frame in frames:
-            self._apply(frame, now_ns)
+        if sum([self._apply(frame, now_ns) for frame in frames]):
+            self._connection.saw_data()
         if self._publish_book(now_ns):           # before anything that can wait
             self.latency.add(self._clock.monotonic_ns() - now_ns)
         self._thaw(now_ns)
@@ -150,16 +150,17 @@ class BookFeed:
         if samples := self._books.samples(now_ns):
             self._samples.publish(tuple(samples))
 
-    def _apply(self, frame: bytes, now_ns: int) -> None:
+    def _apply(self, frame: bytes, now_ns: int) -> bool:
+        """Whether it was data."""
         try:
             events = self._stream.decode(frame)
         except WireError as error:
             self._unreadable.add(error, now_ns)
-            return
+            return False
+        apply = self._books.apply
         for event in events:
-            self._books.apply(event, now_ns)
-        if not (events and isinstance(events[0], Pong)):
-            self._connection.saw_data()
+            apply(event, now_ns)
+        return not events or type(events[0]) is not Pong
 
     def _publish_book(self, received_ns: int) -> bool:
         """Once a receive batch, however many frames it held."""

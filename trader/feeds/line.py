@@ -6,6 +6,7 @@ touches a line: an SSL object is not safe for two.
 
 from __future__ import annotations
 
+import functools
 import select
 import ssl
 from collections.abc import Callable, Sequence
@@ -102,10 +103,16 @@ def open_line(url: str) -> Line:
 
 def wait_readable(filenos: Sequence[int], timeout_ms: int) -> None:
     """The parking spot of every socket feed. `poll`, because `select` refuses descriptors above 1023."""
+    _poll(tuple(filenos)).poll(timeout_ms)
+
+
+@functools.lru_cache(maxsize=64)
+def _poll(filenos: tuple[int, ...]) -> select.poll:
+    """Made once a connection. Numbers only: that a descriptor was closed and given out again is nothing to it."""
     poll = select.poll()
     for fileno in filenos:
         poll.register(fileno, select.POLLIN)
-    poll.poll(timeout_ms)
+    return poll
 
 
 def lost(reason: str) -> ConnectionLost:

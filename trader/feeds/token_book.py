@@ -31,13 +31,14 @@ class TokenBook:
     `asked_ns`: when the missing dump was last asked for; `retried`: by a second subscription.
     """
 
-    __slots__ = ("_burst", "_integrity", "_ladder", "asked_ns", "has_dump", "is_live", "is_wrong", "open_ns", "retried", "tick_bp",
-                 "token_id", "venue_ms", "verbatim")
+    __slots__ = ("_asks", "_bids", "_burst", "_integrity", "_ladder", "asked_ns", "has_dump", "is_live", "is_wrong", "open_ns", "retried",
+                 "tick_bp", "token_id", "venue_ms", "verbatim")
 
     def __init__(self, token_id: str, tick_bp: PriceBp, integrity: Integrity, now_ns: int, *, keeps_text: bool = True) -> None:
         """`keeps_text`: also as the venue wrote it, for samples; the price is twice the memory."""
         self.token_id, self.tick_bp, self._integrity = token_id, tick_bp, integrity
-        self._ladder = Ladder()
+        self._ladder = ladder = Ladder()
+        self._bids, self._asks = ladder.bids, ladder.asks
         self.verbatim = Verbatim(token_id, tick_bp, is_kept=keeps_text)
         self.open_ns: int | None = None          # since when our top is not the venue's
         self._burst: tuple[int, str] | None = None       # the update that the venue's top came with; None: it came alone
@@ -76,10 +77,14 @@ class TokenBook:
         if self.open_ns is not None and self._burst is not None and self._burst != (venue_ms, change_hash):
             self._mismatch(now_ns)               # the last burst is over and never came to agree
             return
-        ladder = self._ladder
-        (ladder.bids if is_bid else ladder.asks).set(price_bp, size_micro)
+        bids, asks = self._bids, self._asks
+        (bids if is_bid else asks).set(price_bp, size_micro)
         self.verbatim.change(change, now_ns)
         self.venue_ms = venue_ms
+        if self.open_ns is None and bid_bp is not None and ask_bp is not None and bid_bp < ask_bp and (
+                bids.best_bp == bid_bp and asks.best_bp == ask_bp):
+            self._integrity.checks += 1          # what `_settle` would find, of nearly all changes
+            return
         self._settle(bid_bp, ask_bp, now_ns)
         if self.open_ns is not None:
             self._burst = (venue_ms, change_hash)

@@ -54,11 +54,12 @@ class Verbatim:
             return
         if self.is_asked:
             self._end_update(change)
-        texts = self._bids if change.is_bid else self._asks
-        if change.size_micro:
-            texts[change.price_bp] = (change.price_text, change.size_text)
+        _, is_bid, price_bp, size_micro, _, _, _, _, price_text, size_text = change
+        texts = self._bids if is_bid else self._asks
+        if size_micro:
+            texts[price_bp] = (price_text, size_text)
         else:
-            texts.pop(change.price_bp, None)
+            texts.pop(price_bp, None)
         self._newest, self._changed_ns = change, now_ns
 
     def traded(self, trade: LastTrade) -> None:

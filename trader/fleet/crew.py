@@ -12,57 +12,32 @@ import logging
 import os
 import select
 import socket
-import subprocess
-import sys
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any
 
-from trader.errors import ConfigError, RoleFailed, TraderError, WireError
+from trader.errors import WireError
 from trader.fleet.letters import Doubted, Letter, Owned, WorkerBorn
 from trader.fleet.links import WorkerLink
-from trader.fleet.parcels import Frames, Unpacker, Word
+from trader.fleet.parcels import Frames, Word
 from trader.fleet.settings import FleetSettings
+from trader.fleet.worker_process import READY_WITHIN_S, Launch, Life, started
 from trader.runtime.clock import Clock
 from trader.runtime.role import Posture
 
 log = logging.getLogger(__name__)
 
 PARK_MS = 200
-READY_WITHIN_S = 10.0
 FINISH_WITHIN_S = 10.0
-TERMINATE_WITHIN_S = 2.0
 MINUTE_NS = 60_000_000_000
 MOST_DEATHS = 3                          # in a minute; then it is unhealthy, and restarted less often
 PAUSE_NS = 5_000_000_000
 SILENT_BEATS = 3
 SUSPENDED_NS = 1_500_000_000             # our own wake-up this late: the whole machine stood still, not one worker
-LAST_WORDS_S = 0.1
 ANSWER_S = 5.0
-
-
-class WorkerProcess(Protocol):
-    """A subprocess.Popen, as far as it is used here."""
-
-    @property
-    def pid(self) -> int: ...
-    def poll(self) -> int | None: ...
-    def wait(self, timeout: float | None = None) -> int: ...
-    def terminate(self) -> None: ...
-    def kill(self) -> None: ...
-
-
-Launch = Callable[[int, socket.socket], WorkerProcess]
-
-
-class Life(NamedTuple):
-    """One worker process from its start to its end."""
-
-    process: WorkerProcess
-    end: socket.socket
-    unpacker: Unpacker
+LACKING_NS = 30_000_000_000              # most of a worker's books missing for longer than this is no reconnect any more
 
 
 class Crew:
@@ -82,6 +57,7 @@ class Crew:
         self._heard_ns = [0] * count
         self._deaths: list[deque[int]] = [deque(maxlen=MOST_DEATHS) for _ in range(count)]
         self._restart_ns = [0] * count
+        self._lacking_ns: list[int | None] = [None] * count
         self._starting: set[int] = set()             # whose first word is awaited; nothing is handed to them yet
         self.restarts = 0
         self._answers: dict[int, tuple[threading.Event, list[dict[str, Any]]]] = {}
@@ -90,9 +66,9 @@ class Crew:
 
     # --- any thread ---
 
-    def worker_of(self, condition_id: str) -> int:
-        """The same for both tokens of a market, and the same in every run."""
-        return zlib.crc32(condition_id.encode()) % len(self.links)
+    def worker_of(self, group: str) -> int:
+        """The same for all markets of a link group, and the same in every run."""
+        return zlib.crc32(group.encode()) % len(self.links)
 
     def tell(self, worker: int, word: Word) -> None:
         """Nothing is lost when there is no worker: the next one is told everything that it must know."""
@@ -120,8 +96,11 @@ class Crew:
         """Why the workers are not healthy; empty when they are."""
         now_ns = self._clock.monotonic_ns()
         dead = [f"worker {number} is down" for number, life in enumerate(tuple(self._lives)) if life is None or number in self._starting]
-        return dead + [f"worker {number} died {MOST_DEATHS} times within a minute" for number, deaths in enumerate(self._deaths)
-                       if len(deaths) == MOST_DEATHS and now_ns - deaths[0] < MINUTE_NS]
+        dying = [f"worker {number} died {MOST_DEATHS} times within a minute" for number, deaths in enumerate(self._deaths)
+                 if len(deaths) == MOST_DEATHS and now_ns - deaths[0] < MINUTE_NS]
+        lacking = [f"worker {number} has whole books of {self._beats[number].get('whole')} of {self._beats[number].get('assets')} tokens"
+                   for number, since_ns in enumerate(self._lacking_ns) if since_ns is not None and now_ns - since_ns >= LACKING_NS]
+        return dead + dying + lacking
 
     # --- the thread that starts and stops the fleet ---
 
@@ -130,8 +109,11 @@ class Crew:
         try:
             for number in range(len(self.links)):
                 self._start(number)
-            for number in range(len(self.links)):
-                self._await_ready(number)
+            for number, life in enumerate(self._lives):
+                assert life is not None
+                life.await_ready(number, self._clock)
+                self._heard_ns[number] = self._clock.monotonic_ns()
+                self._attach(number)
         except BaseException:
             self.close()
             raise
@@ -146,9 +128,9 @@ class Crew:
         end_ns = self._clock.monotonic_ns() + int(FINISH_WITHIN_S * 1e9)
         for number, life in enumerate(self._lives):
             if life is not None:
-                if number in self._starting:         # it hears no word yet, but it sees the end of its socket
-                    life.end.close()
-                self._see_off(life.process, max(0.0, (end_ns - self._clock.monotonic_ns()) / 1e9))
+                if number in self._starting:         # it hears no word yet, and has nothing to finish
+                    life.process.terminate()
+                life.see_off(max(0.0, (end_ns - self._clock.monotonic_ns()) / 1e9))
                 self._part_from(number, life)
 
     # --- fl-crew ---
@@ -213,11 +195,19 @@ class Crew:
                     self._letters(Doubted(tuple((int(conn), str(token)) for conn, token in said)))
                 case "beat":
                     self._beats[number] = said
+                    self._take_stock(number, said, now_ns)
                 case "book":
                     self._answer(said)
                 case "actions":
                     for action in said:
                         self._on_action(action)
+
+    def _take_stock(self, number: int, beat: dict[str, Any], now_ns: int) -> None:
+        """Since when are most of its books missing?"""
+        if 2 * beat.get("whole", 0) >= beat["assets"]:
+            self._lacking_ns[number] = None
+        elif self._lacking_ns[number] is None:
+            self._lacking_ns[number] = now_ns
 
     def _answer(self, said: dict[str, Any]) -> None:
         waiting = self._answers.get(said["asked"])
@@ -233,7 +223,9 @@ class Crew:
         elif life.process.poll() is not None:
             self._bury(number, life, now_ns)
         elif now_ns - self._heard_ns[number] > (limit_ns := self._silence_ns(number)):
-            log.error("worker %d (pid %d) has said nothing for %g s; it is killed", number, life.process.pid, limit_ns / 1e9)
+            log.error("worker %d (pid %d) has said nothing for %g s; its stack follows if it can still show it, then it is killed", number,
+                      life.process.pid, limit_ns / 1e9)
+            life.dump()
             self._bury(number, life, now_ns)
 
     def _silence_ns(self, number: int) -> int:
@@ -244,11 +236,7 @@ class Crew:
     def _bury(self, number: int, life: Life, now_ns: int) -> None:
         """Its markets wait for the next worker; the others' are not concerned."""
         self._part_from(number, life)
-        try:
-            code = life.process.wait(LAST_WORDS_S)   # its socket closes a moment before it has ended
-        except subprocess.TimeoutExpired:
-            life.process.kill()
-            code = life.process.wait()
+        code = life.bury()
         self._deaths[number].append(now_ns)
         deaths = self._deaths[number]
         is_often = len(deaths) == MOST_DEATHS and now_ns - deaths[0] < MINUTE_NS
@@ -268,16 +256,7 @@ class Crew:
         self._heard_ns[number] = now_ns
 
     def _start(self, number: int) -> None:
-        ours, theirs = socket.socketpair()
-        try:
-            process = self._launch(number, theirs)
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        ours.setblocking(False)
-        self._lives[number] = Life(process, ours, Unpacker())
+        self._lives[number] = started(self._launch, number)
         self._beats[number] = {}
         self._starting.add(number)
 
@@ -297,60 +276,8 @@ class Crew:
         self.links[number].detach()
         life.end.close()                             # also of one that was never attached
         self._starting.discard(number)
-        self._lives[number] = None
-
-    def _await_ready(self, number: int) -> None:
-        """Blocks for the first word of a worker."""
-        life = self._lives[number]
-        assert life is not None
-        end_ns = self._clock.monotonic_ns() + int(READY_WITHIN_S * 1e9)
-        poll = select.poll()
-        poll.register(life.end, select.POLLIN)
-        while (left_ns := end_ns - self._clock.monotonic_ns()) > 0:
-            if not poll.poll(left_ns // 1_000_000 + 1):
-                continue
-            data = _received(life.end)
-            if not data:
-                break
-            for parcel in life.unpacker.feed(data):
-                assert isinstance(parcel, dict)
-                if "ready" in parcel:
-                    self._heard_ns[number] = self._clock.monotonic_ns()
-                    self._attach(number)
-                    return
-                kind = ConfigError if parcel["exit_code"] == ConfigError.exit_code else TraderError
-                raise kind(f"worker {number} cannot start: {parcel['failed']}", remedy=str(parcel["remedy"]))
-        raise RoleFailed(f"worker {number} was not ready within {READY_WITHIN_S:g} s, or ended before.",
-                         remedy="Its last words are above; check the memory and processes of this machine.")
-
-    def _see_off(self, process: WorkerProcess, finish_s: float) -> None:
-        for wait_s, insist in ((finish_s, process.terminate), (TERMINATE_WITHIN_S, process.kill)):
-            try:
-                process.wait(wait_s)
-                return
-            except subprocess.TimeoutExpired:
-                log.warning("worker process %d did not end in time", process.pid)
-                insist()
-        process.wait()
+        self._lives[number] = self._lacking_ns[number] = None
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):           # full: a wake-up waits already; closed: nobody waits any more
             self._wake_in.send(b"\0")
-
-
-def _received(end: socket.socket) -> bytes:
-    try:
-        return end.recv(1 << 20)
-    except OSError:
-        return b""
-
-
-def launcher(settings: FleetSettings) -> Launch:
-    """Starts `python -m trader.fleet.worker`: the embedder's own script is never imported again. A session of its own keeps a
-    terminal's Ctrl-C away."""
-    def launch(number: int, theirs: socket.socket) -> WorkerProcess:
-        command: Sequence[str] = (sys.executable, "-m", "trader.fleet.worker", str(theirs.fileno()), str(number),
-                                  settings.handler_factory, str(int(settings.heartbeat_s * 1e9)))
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
-                                start_new_session=True)
-    return launch

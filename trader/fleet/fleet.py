@@ -18,13 +18,15 @@ from trader.feeds.line import Connect, Wait, open_line, wait_readable
 from trader.feeds.settings import FeedSettings
 from trader.fleet.connection import NAMED, PoolConnection, Row
 from trader.fleet.connections import Lines
-from trader.fleet.crew import Crew, Launch, launcher
+from trader.fleet.crew import Crew
 from trader.fleet.keeper import Callbacks, Keeper
 from trader.fleet.letters import RecycleNow
 from trader.fleet.lifecycle import Lifecycle
+from trader.fleet.link_groups import LinkGroups
 from trader.fleet.registry import Registry
 from trader.fleet.settings import FleetSettings
 from trader.fleet.stats import FleetStats
+from trader.fleet.worker_process import Launch, launcher
 from trader.model.record import NOT_RECORDED
 from trader.ops.archive import require_folder
 from trader.ops.recorder import RecordRole
@@ -49,7 +51,7 @@ class Fleet:
                  on_failure: Callable[[TraderError], None] = lambda error: None) -> None:
         self._settings, self._feeds, self._stream, self._connect, self._wait = settings, feeds, stream, connect, wait
         self._clock, self._on_failure = clock or SystemClock(), on_failure
-        self.registry = Registry()
+        self.registry = Registry(LinkGroups(settings.link_groups))
         self._record = RecordRole(Path(settings.record_dir), self._clock) if settings.record_dir else None
         self._crew = Crew(settings, lambda letter: self._keeper.put(letter), self._clock, launch=launch or launcher(settings),
                           on_action=on_action or (lambda action: None))
@@ -119,7 +121,7 @@ class Fleet:
     def book(self, token_id: str) -> dict[str, Any] | None:
         """The whole book of one token as its worker has it; None when nobody watches it."""
         entry = self.registry.by_token(token_id)
-        return None if entry is None else self._crew.ask_book(self._crew.worker_of(entry.market.condition_id), token_id)
+        return None if entry is None else self._crew.ask_book(self._crew.worker_of(entry.group), token_id)
 
     def recycle(self, connection: int | None = None) -> None:
         """Replaces that connection, or the oldest one, soon."""

@@ -6,7 +6,7 @@ Runs on the only thread of a worker process. It must return quickly: while it wo
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from trader.errors import ConfigError
 from trader.feeds.token_book import TokenBook
@@ -15,9 +15,23 @@ from trader.venues.contract import LastTrade
 Action = dict[str, Any]                  # plain JSON values; goes up to the fleet as it is
 
 
+class WatchedMarket(NamedTuple):
+    """`group`: markets of the same one are all in this worker (`fleet.link_groups`). Slugs may be empty."""
+
+    condition_id: str
+    tokens: tuple[str, str]
+    slug: str
+    event: str
+    series: str
+    group: str
+
+
 class Handler(Protocol):
     """One a worker process. What it raises is counted and logged, and never stops a book."""
 
+    def on_market(self, market: WatchedMarket) -> None:
+        """From now on it is watched; its books follow. Once, until `on_gone`."""
+        ...
     def on_book(self, condition_id: str, book: TokenBook, received_ns: int) -> None:
         """A whole book has changed; once a receive batch and token, however many changes there were."""
         ...
@@ -32,6 +46,9 @@ class Handler(Protocol):
 
 class WatchOnly:
     """The default: books, and nothing else."""
+
+    def on_market(self, market: WatchedMarket) -> None:
+        pass
 
     def on_book(self, condition_id: str, book: TokenBook, received_ns: int) -> None:
         pass
@@ -58,7 +75,7 @@ def handler_named(name: str, worker: int) -> Handler:
     except Exception as why:                     # whatever a user's module raises while it loads
         raise ConfigError(f"fleet.handler_factory was {name!r}, must be module:factory of something that can be called with the "
                           f"worker's number ({type(why).__name__}: {why}).", remedy="Correct it, or leave it empty.") from why
-    missing = [one for one in ("on_book", "on_trade", "on_gone", "take_actions") if not callable(getattr(handler, one, None))]
+    missing = [one for one in ("on_market", "on_book", "on_trade", "on_gone", "take_actions") if not callable(getattr(handler, one, None))]
     if missing:
         raise ConfigError(f"fleet.handler_factory was {name!r}, whose handler has no {', '.join(missing)}.",
                           remedy="trader/fleet/handler.py shows what a handler has.")

@@ -17,7 +17,7 @@ from trader.fleet.connection import Row
 from trader.fleet.connections import Connections
 from trader.fleet.letters import Discovered, Doubted, Letter, LineLost, Owned, RecycleNow, Resolved, ScanDone, WorkerBorn
 from trader.fleet.pool import Room, place
-from trader.fleet.recycler import Recycler, Workers
+from trader.fleet.recycler import Recycler, Workers, assignment
 from trader.fleet.registry import Entry, Registry, Status
 from trader.fleet.settings import FleetSettings
 from trader.runtime.clock import Clock
@@ -174,8 +174,8 @@ class Keeper:
             self._registry.place(condition_id, connection)
             entry = self._registry.get(condition_id)
             assert entry is not None
-            worker = self._workers.worker_of(condition_id)
-            self._workers.tell(worker, _assignment(entry, connection, entry.market.tokens))
+            worker = self._workers.worker_of(entry.group)
+            self._workers.tell(worker, assignment(entry, connection, entry.market.tokens))
             rows.append(Row(worker, entry.market.tokens))
         return rows
 
@@ -242,7 +242,7 @@ class Keeper:
         self._registry.remove(entry.market.condition_id)
         if entry.connection is not None and (handle := self._connections.get(entry.connection)) is not None:
             handle.order_leave(entry.market.tokens)
-        self._workers.tell(self._workers.worker_of(entry.market.condition_id), {"do": "drop", "tokens": list(entry.market.tokens)})
+        self._workers.tell(self._workers.worker_of(entry.group), {"do": "drop", "tokens": list(entry.market.tokens)})
 
     # --- repairs ---
 
@@ -258,12 +258,12 @@ class Keeper:
     def _refill(self, worker: int) -> None:
         """It knows nothing: it is told who owns what, and then every connection fetches its share anew."""
         for entry in self._registry.entries():
-            if entry.status is Status.EXPIRED or entry.connection is None or self._workers.worker_of(entry.market.condition_id) != worker:
+            if entry.status is Status.EXPIRED or entry.connection is None or self._workers.worker_of(entry.group) != worker:
                 continue
             for token in entry.market.tokens:
                 owner = self.recycler.owner_of(entry, token)
                 assert owner is not None
-                self._workers.tell(worker, _assignment(entry, owner, (token,)))
+                self._workers.tell(worker, assignment(entry, owner, (token,)))
                 if (heir := self.recycler.heir_of(token)) is not None:
                     self._workers.tell(worker, {"do": "move", "conn": heir, "tokens": [token]})
         for handle in self._connections.all():
@@ -281,8 +281,3 @@ class Keeper:
                 callback(market)
             except Exception:
                 log.exception("a callback failed for %s; the fleet goes on", market.slug)
-
-
-def _assignment(entry: Entry, connection: int, tokens: Iterable[str]) -> dict[str, object]:
-    rows = [[token, entry.market.condition_id, entry.market.tick_bp] for token in tokens]
-    return {"do": "assign", "conn": connection, "assets": rows}

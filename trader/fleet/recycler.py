@@ -30,7 +30,7 @@ REST_RECYCLES = 5            # a connection whose replacement failed is left alo
 class Workers(Protocol):
     """What is told to workers; `Crew` is one, tests bring another."""
 
-    def worker_of(self, condition_id: str) -> int: ...
+    def worker_of(self, group: str) -> int: ...
     def tell(self, worker: int, word: dict[str, Any]) -> None: ...
 
 
@@ -99,7 +99,7 @@ class Recycler:
             self._retire(old.number)
             self.completed += 1
             return True
-        rows = [Row(self._workers.worker_of(entry.market.condition_id), entry.market.tokens) for entry in entries]
+        rows = [Row(self._workers.worker_of(entry.group), entry.market.tokens) for entry in entries]
         proved = [entry for entry in entries if entry.status is Status.SUBSCRIBED]
         new = self._connections.reserve()
         waiting = dict.fromkeys(token for entry in proved for token in entry.market.tokens)
@@ -196,8 +196,7 @@ class Recycler:
     def _give(self, entry: Entry, connection: int) -> None:
         """From now on its books listen to this connection, which carries it already, and are fetched anew from it."""
         self._registry.place(entry.market.condition_id, connection)
-        rows = [[token, entry.market.condition_id, entry.market.tick_bp] for token in entry.market.tokens]
-        self._tell(entry, {"do": "assign", "conn": connection, "assets": rows})
+        self._tell(entry, assignment(entry, connection, entry.market.tokens))
         handle = self._connections.get(connection)
         if handle is not None:
             handle.order_refetch(entry.market.tokens)
@@ -212,7 +211,14 @@ class Recycler:
             self._connections.close(connection)
 
     def _tell(self, entry: Entry, word: dict[str, Any]) -> None:
-        self._workers.tell(self._workers.worker_of(entry.market.condition_id), word)
+        self._workers.tell(self._workers.worker_of(entry.group), word)
 
     def _on(self, connection: int) -> list[Entry]:
         return [entry for one in self._registry.on_connection(connection) if (entry := self._registry.get(one)) is not None]
+
+
+def assignment(entry: Entry, connection: int, tokens: Iterable[str]) -> dict[str, Any]:
+    """The word that makes a worker's books of these tokens listen to that connection."""
+    market = entry.market
+    return {"do": "assign", "conn": connection, "assets": [[token, market.condition_id, market.tick_bp] for token in tokens],
+            "market": [market.condition_id, market.tokens, market.slug, market.event, market.series, entry.group]}

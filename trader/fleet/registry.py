@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from trader.fleet.link_groups import LinkGroups
 from trader.venues.contract import ListedMarket
 
 
@@ -26,12 +27,14 @@ class Entry(NamedTuple):
     status: Status
     connection: int | None       # None: nobody carries it yet, or any more
     since_ns: int                # monotonic, of the present status
+    group: str                   # markets of one group have their books in one worker
 
 
 class Registry:
     """Indices by condition, token, status and connection. A method of the writer returns False when there was nothing to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: LinkGroups | None = None) -> None:
+        self._groups = groups or LinkGroups()
         self._entries: dict[str, Entry] = {}
         self._by_token: dict[str, str] = {}
         self._by_status: dict[Status, dict[str, None]] = {status: {} for status in Status}
@@ -71,7 +74,7 @@ class Registry:
         """A token belongs to one market: a listing that claims a known one is refused."""
         if market.condition_id in self._entries or any(token in self._by_token for token in market.tokens):
             return False
-        self._entries[market.condition_id] = Entry(market, Status.PENDING, None, now_ns)
+        self._entries[market.condition_id] = Entry(market, Status.PENDING, None, now_ns, self._groups.of(market))
         self._by_status[Status.PENDING][market.condition_id] = None
         self._by_token.update(dict.fromkeys(market.tokens, market.condition_id))
         return True

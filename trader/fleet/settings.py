@@ -15,6 +15,8 @@ class FleetSettings:
     handler_factory: str = setting("", "module:factory of your own handler, one a worker (docs/fleet.md). Empty: books only.")
     tags: str = setting("", "Only events with one of these tag slugs, separated by commas. Empty: all.")
     series: str = setting("", "Only events of these series slugs, separated by commas. Empty: all.")
+    link_groups: str = setting("", "Slugs of markets, events or series that move together, joined by +; commas separate groups. Their "
+                               "books are in one worker, as those of one event always are.")
     min_volume: float = setting(0.0, "Only markets that have traded at least this much.", unit="$", low=0,
                                 high=1_000_000_000_000)
     ends_within_h: float = setting(0.0, "Only markets that end within this time. 0: however late.", unit="h", low=0, high=1_000_000)

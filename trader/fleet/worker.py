@@ -7,6 +7,7 @@ It ignores SIGINT, because a terminal's Ctrl-C is the fleet's business, and ends
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -20,8 +21,9 @@ from typing import Any
 
 from trader.errors import TraderError
 from trader.fleet.books import FleetBooks
-from trader.fleet.handler import Handler, handler_named
+from trader.fleet.handler import Handler, WatchedMarket, handler_named
 from trader.fleet.parcels import Frames, Parcel, Unpacker, Word, pack_word
+from trader.fleet.worker_process import DUMP_SIGNAL
 from trader.runtime.clock import Clock, SystemClock
 from trader.runtime.latency import LatencyWindow
 from trader.runtime.role import name_native_thread
@@ -43,9 +45,10 @@ class Worker:
         self._latency = LatencyWindow()          # frame left the socket → book updated, once a batch
         self._beat_ns = self._asked_ns = clock.monotonic_ns()
         self._handler_errors = 0
+        self._told: set[str] = set()             # markets that the handler knows
         self.is_stopping = False
         self._orders: dict[str, Callable[[Word, int], None]] = {
-            "assign": lambda word, now_ns: books.assign(word["conn"], word["assets"], now_ns),
+            "assign": self._assign,
             "move": lambda word, now_ns: books.move(word["conn"], word["tokens"], now_ns),
             "abort": lambda word, now_ns: books.abort(word["tokens"]),
             "drop": lambda word, now_ns: self._drop(word["tokens"]),
@@ -97,8 +100,20 @@ class Worker:
         except Exception:
             self._handler_failed()
 
+    def _assign(self, word: Word, now_ns: int) -> None:
+        self._books.assign(word["conn"], word["assets"], now_ns)
+        condition_id, tokens, *names = word["market"]
+        if condition_id in self._told:
+            return
+        self._told.add(condition_id)
+        try:
+            self._handler.on_market(WatchedMarket(condition_id, (tokens[0], tokens[1]), *names))
+        except Exception:
+            self._handler_failed()
+
     def _drop(self, tokens: list[str]) -> None:
         for condition_id in self._books.drop(tokens):
+            self._told.discard(condition_id)
             try:
                 self._handler.on_gone(condition_id)
             except Exception:
@@ -181,6 +196,7 @@ def serve(pipe: Pipe, worker: Worker) -> None:
 
 def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.register(DUMP_SIGNAL)           # also while a handler holds the interpreter
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-8s %(processName)s %(message)s")
     end = socket.socket(fileno=int(argv[0]))
     number, factory, heartbeat_ns = int(argv[1]), argv[2], int(argv[3])

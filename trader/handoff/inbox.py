@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import queue
+from collections import deque
 from enum import IntEnum
-from typing import NamedTuple
 
+from trader.handoff.doorbell import Doorbell
 from trader.model.event import (
     Control,
     ExecutorEvent,
@@ -28,14 +27,6 @@ class Rank(IntEnum):
     INTENT = 4       # the mailbox rang
 
 
-class Letter(NamedTuple):
-    """Ordered by (rank, arrival). Arrival is unique, so the heap never compares two events."""
-
-    rank: Rank
-    arrival: int
-    event: ExecutorEvent
-
-
 _RANK_OF: dict[type, Rank] = {
     Fill: Rank.TRUTH,
     OrderUpdate: Rank.TRUTH,
@@ -49,28 +40,40 @@ _RANK_OF: dict[type, Rank] = {
 
 
 class ExecutorInbox:
-    """Writers: feeds, gateway, markets, control, supervisor. Reader: executor. Grows; `crowded` calls the guard."""
+    """Writers: feeds, gateway, markets, control, supervisor. Reader: executor. Grows; `crowded` calls the guard.
+
+    A lane a rank, each in order of arrival: append, popleft and the ring are one C call each, so that a letter costs neither side a
+    lock that it could wait at.
+    """
 
     def __init__(self, limit: int = 1000) -> None:
-        self._letters: queue.PriorityQueue[Letter] = queue.PriorityQueue()
-        self._arrival = itertools.count()            # next() is one C call: unique across threads
+        self._lanes: tuple[deque[ExecutorEvent], ...] = tuple(deque() for _ in Rank)
+        self._bell = Doorbell()
         self._limit = limit
 
     def put(self, event: ExecutorEvent) -> None:     # any thread
-        self._letters.put(Letter(rank_of(event), next(self._arrival), event))
+        self._lanes[rank_of(event)].append(event)    # visible first, then ring
+        self._bell.ring()
 
     def ring(self, urgent: bool) -> None:            # strategy thread, through the mailbox
-        self._letters.put(Letter(Rank.STOP if urgent else Rank.INTENT, next(self._arrival), MailWaiting()))
+        self._lanes[Rank.STOP if urgent else Rank.INTENT].append(MailWaiting())
+        self._bell.ring()
 
-    def get(self, timeout_s: float) -> Letter | None:        # executor thread; its parking spot
-        try:
-            return self._letters.get(timeout=timeout_s) if timeout_s > 0 else self._letters.get_nowait()
-        except queue.Empty:
-            return None
+    def get(self, timeout_s: float) -> ExecutorEvent | None:         # executor thread; its parking spot
+        event = self._first()
+        while event is None and timeout_s > 0 and self._bell.wait(timeout_s):
+            event = self._first()                    # None: it rang for a letter that was taken before; wait on
+        return event
+
+    def _first(self) -> ExecutorEvent | None:
+        for lane in self._lanes:
+            if lane:
+                return lane.popleft()
+        return None
 
     @property
     def depth(self) -> int:
-        return self._letters.qsize()
+        return sum(map(len, self._lanes))
 
     @property
     def crowded(self) -> bool:

@@ -25,6 +25,8 @@ KEEP_FREE_BYTES = 256 * 1024 * 1024  # the journal and everybody else need the d
 READ_BYTES = 256 * 1024
 ZSTD_BYTES = 1024                    # 128 KiB is the most that 4 bytes unpack to, so this is at most 32 MiB
 DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)       # what reading a file may raise
+# A window of 256 KiB packs a second of frames better than level 3 does with its 2 MiB, in half the time and a third of the memory.
+_PARAMETERS = zstandard.ZstdCompressionParameters.from_level(1, window_log=18)
 _HOUR_MS = 3_600_000
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -48,7 +50,8 @@ class Archive:
         self._folder, self._conn, self._max_file_bytes, self._keep_free_bytes = folder, conn, max_file_bytes, keep_free_bytes
         self._file: IO[bytes] | None = None
         self._hour = -1
-        self._compressor: Any = None
+        self._zstd = zstandard.ZstdCompressor(compression_params=_PARAMETERS)        # for good: each takes 1 MB, every second anew
+        self._frame: Any = None                  # the one that is being written
         self._waits = False                      # lines were written that no flush has brought to the disk
         self.files = 0
 
@@ -61,12 +64,12 @@ class Archive:
         self._require_room()
         self._hour = wall_ms // _HOUR_MS
         self._file = self._create(datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S"))
-        self._compressor = zstandard.ZstdCompressor(level=3).compressobj()
+        self._frame = self._zstd.compressobj()
         self.files += 1
 
     def write(self, lines: bytes) -> None:
         assert self._file is not None
-        self._file.write(self._compressor.compress(lines))
+        self._file.write(self._frame.compress(lines))
         self._waits = True
 
     def flush(self) -> None:
@@ -74,9 +77,9 @@ class Archive:
         if self._file is None or not self._waits:
             return
         self._waits = False
-        self._file.write(self._compressor.flush())
+        self._file.write(self._frame.flush())
         self._file.flush()
-        self._compressor = zstandard.ZstdCompressor(level=3).compressobj()
+        self._frame = self._zstd.compressobj()
         self._require_room()
 
     def close(self) -> None:

@@ -1,54 +1,79 @@
-"""The state of a desk in Prometheus' text format, for `/metrics`. Runs on the status server's workers, once a scrape.
+"""What there is to measure: every instrument of a desk and of a fleet with its value now. `prometheus.py` and `otel.py` write it down.
 
-`stats()`, `health()` and the histograms are where the numbers come from; the tables below say what each is called. Names follow
-Prometheus' rules: base units (seconds, dollars), the unit last, `_total` for what only rises. What a line begins with is put
-together once, so that a scrape takes the interpreter from the threads that trade for well under a millisecond.
+Runs on the threads that ask: a worker of the status server, once a scrape, and `otel`, once a push. `stats()`, `health()` and the
+histograms are where the numbers come from; the tables below say what each is called. Names follow Prometheus' rules: base units
+(seconds, dollars), the unit last, `_total` for what only rises.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from itertools import accumulate
-from typing import Any, NamedTuple
+from itertools import accumulate, groupby, pairwise
+from typing import Any, Literal, NamedTuple
 
 from trader import __version__
 from trader.fleet.samples import HELP, samples
 from trader.model.intent import Mode
-from trader.runtime.latency import BOUNDS_NS, Histogram, LatencyWindow
+from trader.runtime.latency import BOUNDS_NS, LatencyWindow
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHOWN = [index for index, bound_ns in enumerate(BOUNDS_NS)          # 1, 2 and 5 of each decade, from 10 µs to 5 s
           if str(bound_ns).rstrip("0") in ("1", "2", "5") and 10**4 <= bound_ns <= 5 * 10**9]
+EDGES_S = tuple(BOUNDS_NS[shown] / 1e9 for shown in _SHOWN)          # inclusive upper ends of the buckets of every histogram
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Point(NamedTuple):
+    labels: Labels
+    value: float
+
+
+class Spread(NamedTuple):
+    """A histogram since the start. `counts[i]` are the samples up to `EDGES_S[i]` and above the edge before; the last: above all."""
+
+    labels: Labels
+    counts: tuple[int, ...]
+    sum: float
+
+
+class Instrument(NamedTuple):
+    """What is not known now has no point."""
+
+    kind: Literal["gauge", "counter"]
+    name: str
+    text: str
+    points: list[Point]
+
+
+class Histogram(NamedTuple):
+    name: str
+    text: str
+    points: list[Spread]
+
+
+class Measured(NamedTuple):
+    instruments: list[Instrument]
+    histogram: Histogram
 
 
 class _Family(NamedTuple):
-    """`rows`: what a line begins with, and where its number is in `stats()`. A path that leads nowhere has no line."""
+    """`rows`: the labels of a point, and where its number is in `stats()`. A path that leads nowhere has no point."""
 
-    header: str
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def _family(kind: str, name: str, text: str, labels: tuple[str, ...], rows: tuple[tuple[tuple[str, ...], str], ...]) -> _Family:
-    return _Family(_header(kind, name, text), tuple(
-        (_begin(name, dict(zip(labels, values, strict=True))), tuple(path.split("/"))) for values, path in rows))
+    kind: Literal["gauge", "counter"]
+    name: str
+    text: str
+    rows: tuple[tuple[Labels, tuple[str, ...]], ...]
 
 
-def _one(kind: str, name: str, path: str, text: str) -> _Family:
+def _family(kind: Literal["gauge", "counter"], name: str, text: str, labels: tuple[str, ...],
+            rows: tuple[tuple[tuple[str, ...], str], ...]) -> _Family:
+    return _Family(kind, name, text, tuple(
+        (tuple(zip(labels, values, strict=True)), tuple(path.split("/"))) for values, path in rows))
+
+
+def _one(kind: Literal["gauge", "counter"], name: str, path: str, text: str) -> _Family:
     return _family(kind, name, text, (), (((), path),))
-
-
-def _header(kind: str, name: str, text: str) -> str:
-    return f"# HELP {name} {text}\n# TYPE {name} {kind}"
-
-
-def _begin(name: str, labels: Mapping[str, str]) -> str:
-    inside = ",".join(f'{label}="{_escaped(value)}"' for label, value in labels.items())
-    return f"{name}{{{inside}}} " if inside else f"{name} "
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 _OUTCOMES = ("placed", "acked", "rejected", "unknown", "cancelled", "filled", "foreign")
@@ -102,82 +127,63 @@ _BY_NAME = (                             # mappings of stats whose keys depend o
     ("trader_guard_seconds_total", "How long each guard was in force.", "guard", "guards_ms", 1000),
     ("trader_strategy_triggers_total", "Early runs by cause.", "cause", "triggers", 1),
 )
-_LATENCY = "trader_latency_seconds"
-_EDGES = [*(f"{BOUNDS_NS[shown] / 1e9:g}" for shown in _SHOWN), "+Inf"]
+_LEGS = ("trader_latency_seconds", "A leg of the path from the frame to the acknowledgement.")
 
 
-def metrics_text(stats: Mapping[str, Any], health: Mapping[str, Any], latencies: Mapping[str, LatencyWindow]) -> bytes:
-    return "\n".join([*_told(stats), *_states(stats, health), *_histograms(latencies), *_process(stats), *_fleet(stats), ""]).encode()
+def measured(stats: Mapping[str, Any], health: Mapping[str, Any], latencies: Mapping[str, LatencyWindow]) -> Measured:
+    legs = [_spread(leg, window) for leg, window in latencies.items()]
+    return Measured([*_told(stats), *_states(stats, health), *_process(stats), *_fleet(stats)], Histogram(*_LEGS, legs))
 
 
-def _told(stats: Mapping[str, Any]) -> Iterator[str]:
-    yield _header("gauge", "trader_build_info", "Version and mode; always 1.")
-    yield _begin("trader_build_info", {"version": __version__, "mode": stats["mode"]}) + "1"
-    for family in _FAMILIES:
-        yield family.header
-        for begin, path in family.rows:
-            value = _at(stats, path)
-            if value is not None:
-                yield begin + repr(float(value))
+def _told(stats: Mapping[str, Any]) -> Iterator[Instrument]:
+    build = (("version", __version__), ("mode", stats["mode"]))
+    yield Instrument("gauge", "trader_build_info", "Version and mode; always 1.", [Point(build, 1.0)])
+    for kind, name, text, rows in _FAMILIES:
+        yield Instrument(kind, name, text, [
+            Point(labels, float(value)) for labels, path in rows for value in [_at(stats, path)] if value is not None])
     for name, text, label, key, divisor in _BY_NAME:
-        counts = stats.get(key, {})
-        yield from _by_label("counter", name, text, label, {one: count / divisor for one, count in counts.items()})
+        yield _by_label("counter", name, text, label, {one: count / divisor for one, count in stats.get(key, {}).items()})
 
 
-def _states(stats: Mapping[str, Any], health: Mapping[str, Any]) -> Iterator[str]:
+def _states(stats: Mapping[str, Any], health: Mapping[str, Any]) -> Iterator[Instrument]:
     """What is one of several, or on and off: 1 and 0."""
-    yield _header("gauge", "trader_healthy", "1 while every component is well.")
-    yield f"trader_healthy {float(health['ok'])}"
+    yield Instrument("gauge", "trader_healthy", "1 while every component is well.", [Point((), float(health["ok"]))])
     verdicts = {name: verdict["ok"] for name, verdict in health["components"].items()}
-    yield from _by_label("gauge", "trader_component_healthy", "1 while the component is well.", "component", verdicts)
+    yield _by_label("gauge", "trader_component_healthy", "1 while the component is well.", "component", verdicts)
     modes = {mode.name: stats.get("trading_mode") == mode.name for mode in Mode}
-    yield from _by_label("gauge", "trader_mode", "1 for the mode that is in force after all guards.", "mode", modes)
+    yield _by_label("gauge", "trader_mode", "1 for the mode that is in force after all guards.", "mode", modes)
     in_force = set(stats.get("guards", ()))
     guards = {name: name in in_force for name in sorted(in_force | stats.get("guards_ms", {}).keys())}
-    yield from _by_label("gauge", "trader_guard_active", "1 while the guard is in force; not listed: never was.", "guard", guards)
+    yield _by_label("gauge", "trader_guard_active", "1 while the guard is in force; not listed: never was.", "guard", guards)
     cycles = {role["name"]: role["cycles"] for role in stats["roles"]}
-    yield from _by_label("counter", "trader_role_cycles_total", "How often each thread went round; one that stands still hangs.", "role",
-                         cycles)
+    yield _by_label("counter", "trader_role_cycles_total", "How often each thread went round; one that stands still hangs.", "role", cycles)
 
 
-def _by_label(kind: str, name: str, text: str, label: str, values: Mapping[str, float]) -> Iterator[str]:
-    yield _header(kind, name, text)
-    for one, value in values.items():
-        yield f'{name}{{{label}="{_escaped(one)}"}} {float(value)!r}'
+def _by_label(kind: Literal["gauge", "counter"], name: str, text: str, label: str, values: Mapping[str, float]) -> Instrument:
+    return Instrument(kind, name, text, [Point(((label, one),), float(value)) for one, value in values.items()])
 
 
-def _histograms(windows: Mapping[str, LatencyWindow]) -> Iterator[str]:
-    yield _header("histogram", _LATENCY, "A leg of the path from the frame to the acknowledgement.")
-    for leg, window in windows.items():
-        yield from _histogram(leg, window.histogram())
+def _spread(leg: str, window: LatencyWindow) -> Spread:
+    whole = window.histogram()
+    up_to = list(accumulate(whole.counts))
+    at_edges = [0, *(up_to[shown] for shown in _SHOWN), up_to[-1]]
+    return Spread((("leg", leg),), tuple(after - before for before, after in pairwise(at_edges)), whole.sum_ns / 1e9)
 
 
-def _histogram(leg: str, whole: Histogram) -> Iterator[str]:
-    cumulated = list(accumulate(whole.counts))
-    for edge, count in zip(_EDGES, [*(cumulated[shown] for shown in _SHOWN), cumulated[-1]], strict=True):
-        yield f'{_LATENCY}_bucket{{leg="{leg}",le="{edge}"}} {count}'
-    yield f'{_LATENCY}_count{{leg="{leg}"}} {cumulated[-1]}'
-    yield f'{_LATENCY}_sum{{leg="{leg}"}} {whole.sum_ns / 1e9!r}'
-
-
-def _process(stats: Mapping[str, Any]) -> Iterator[str]:
+def _process(stats: Mapping[str, Any]) -> Iterator[Instrument]:
     """Under the names that every Prometheus client uses."""
     used = os.times()
-    yield _header("counter", "process_cpu_seconds_total", "Processor time of the process, all threads.")
-    yield f"process_cpu_seconds_total {used.user + used.system!r}"
+    yield Instrument("counter", "process_cpu_seconds_total", "Processor time of the process, all threads.",
+                     [Point((), used.user + used.system)])
     resident_mb = _at(stats, ("process", "resident_mb"))
     if resident_mb is not None:
-        yield _header("gauge", "process_resident_memory_bytes", "Memory that the process holds.")
-        yield f"process_resident_memory_bytes {resident_mb * 1e6!r}"
+        yield Instrument("gauge", "process_resident_memory_bytes", "Memory that the process holds.", [Point((), resident_mb * 1e6)])
 
 
-def _fleet(stats: Mapping[str, Any]) -> Iterator[str]:
-    told = ""
-    for name, labels, value in samples(stats["fleet"]) if stats.get("fleet") else ():
-        if name != told:
-            told = name
-            yield _header("counter" if name.endswith("_total") else "gauge", name, HELP[name])
-        yield _begin(name, labels) + repr(float(value))
+def _fleet(stats: Mapping[str, Any]) -> Iterator[Instrument]:
+    for name, family in groupby(samples(stats["fleet"]) if stats.get("fleet") else (), lambda sample: sample.name):
+        yield Instrument("counter" if name.endswith("_total") else "gauge", name, HELP[name],
+                         [Point(tuple(sample.labels.items()), float(sample.value)) for sample in family])
 
 
 def _at(stats: Mapping[str, Any], path: tuple[str, ...]) -> Any:

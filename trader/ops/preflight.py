@@ -25,10 +25,10 @@ from trader.venues.binance.snapshot import BinanceSnapshot
 from trader.venues.contract import BookDump, Pong, Quoted
 from trader.venues.polymarket.account import Account, open_account
 from trader.venues.polymarket.book_reader import PolymarketBookReader
+from trader.venues.polymarket.contracts import exchange_of
 from trader.venues.polymarket.discovery import GammaDiscovery
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 from trader.venues.polymarket.probe import KNOWN_VERSIONS, PolymarketProbe, id_problem
-from trader.venues.polymarket.signing import exchange_of
 from trader.venues.polymarket.user_stream import PolymarketUserStream
 
 DEADLINE_S = 5.0             # of each request

@@ -1,13 +1,14 @@
 """The history behind the dashboard's charts: one row a second from `stats()`, bounded, and the fills. Pure.
 
-Writer: the thread `ops-http`. Readers: its workers. Ten minutes at a row a second, and an hour at a row every five seconds; what
-is older is forgotten. A row that is in both is one object.
+Owner: the thread `ops-http`. Ten minutes at a row a second, and an hour at a row every five seconds; what is older is forgotten.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterable, Mapping
+from math import isnan, nan
 from typing import Any, NamedTuple
 
 EVERY_NS = 1_000_000_000
@@ -43,12 +44,15 @@ class Row(NamedTuple):
     wire_to_ack: float | None
 
 
+_WIDTH = len(Row._fields)
+_NO_END = 1 << 53            # numbers are kept as doubles
+
+
 class Series:
     def __init__(self) -> None:
         self._number = 0
         self._began_ms = 0
-        self._fine: deque[Row] = deque(maxlen=FINE_ROWS)
-        self._coarse: deque[Row] = deque(maxlen=COARSE_ROWS)
+        self._fine, self._coarse = _Ring(FINE_ROWS), _Ring(COARSE_ROWS)
         self._fills: deque[dict[str, Any]] = deque(maxlen=FILLS)
         self._fill_number = 0
 
@@ -57,9 +61,9 @@ class Series:
         self._number += 1
         self._began_ms = self._began_ms or now_ms
         row = _row(stats, self._number, now_ms)
-        self._fine.append(row)
+        self._fine.put(row)
         if self._number % COARSE_EVERY == 0:
-            self._coarse.append(row)
+            self._coarse.put(row)
         for fill in stats.get("last_fills", ()):
             if fill["number"] > self._fill_number:
                 self._fill_number = fill["number"]
@@ -67,14 +71,35 @@ class Series:
 
     def since(self, number: int, fill_number: int) -> dict[str, Any]:
         """Rows and fills after these numbers, oldest first. `more`: ask again. `began_ms` changes when the numbers begin anew."""
-        fine, coarse = self._fine.copy(), self._coarse.copy()
-        first = fine[0].number if fine else 0
-        rows = [row for row in (*(old for old in coarse if old.number < first), *fine) if row.number > number]
+        first = max(1, self._number - FINE_ROWS + 1)         # that is kept fine
+        rows = [*self._coarse.between(number, first), *self._fine.between(max(number, first - 1), _NO_END)]
         return {
             "began_ms": self._began_ms, "columns": Row._fields, "more": len(rows) > PAGE_ROWS,
-            "rows": [tuple(row) for row in rows[:PAGE_ROWS]],
-            "fills": [fill for fill in self._fills.copy() if fill["number"] > fill_number],
+            "rows": [_told(cells) for cells in rows[:PAGE_ROWS]],
+            "fills": [fill for fill in self._fills if fill["number"] > fill_number],
         }
+
+
+class _Ring:
+    """The newest rows, as numbers in memory that is taken once: what grows for an hour cannot be told from a leak."""
+
+    def __init__(self, rows: int) -> None:
+        self._cells = array("d", bytes(array("d").itemsize * _WIDTH * rows))
+        self._at = 0
+
+    def put(self, row: Row) -> None:
+        self._cells[self._at:self._at + _WIDTH] = array("d", [nan if cell is None else cell for cell in row])
+        self._at = (self._at + _WIDTH) % len(self._cells)
+
+    def between(self, after: int, before: int) -> list[array[float]]:
+        """Rows with numbers above `after` and below `before`, oldest first."""
+        places = sorted((number, at) for at, number in enumerate(self._cells[::_WIDTH]) if after < number < before)
+        return [self._cells[_WIDTH * at:_WIDTH * (at + 1)] for _, at in places]
+
+
+def _told(cells: array[float]) -> tuple[float | None, ...]:
+    number, at_ms, *others = cells
+    return int(number), int(at_ms), *(None if isnan(cell) else cell for cell in others)
 
 
 def _row(stats: Mapping[str, Any], number: int, now_ms: int) -> Row:

@@ -32,3 +32,10 @@ class OpsSettings:
                                unit="IP address")
     status_token: Secret = setting(Secret(""), "What a reader of the status server must show: 16 or more of A-Z a-z 0-9 . _ ~ + / = -. "
                                    "Empty: none, which only loopback allows.", secret=True, env="STATUS_TOKEN")
+    otel_endpoint: str = setting("", "OpenTelemetry collector to which everything in /metrics is pushed, as http://127.0.0.1:4318 "
+                                 "(OTLP over HTTP). Needs the extra trader[otel]. Empty: none.", unit="URL")
+    otel_interval_s: int = setting(15, "How often it is pushed.", unit="s", low=1, high=3_600)
+    otel_headers: Secret = setting(Secret(""), "Sent with each push, as `name=value,name=value`: what the collector wants to know you by.",
+                                   secret=True, env="OTEL_EXPORTER_OTLP_HEADERS")
+    otel_attributes: str = setting("", "What the collector is told of this trader, as `service.name=desk-7,host.name=a`.",
+                                   unit="names", env="OTEL_RESOURCE_ATTRIBUTES")

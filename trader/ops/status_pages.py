@@ -1,6 +1,6 @@
 """What the status server answers, page by page, as a WSGI application. Read-only: nothing here changes what the trader does.
 
-Runs on the workers of `status_server.py`, several requests at once. Pages are built from caches and counters; none waits.
+Runs on `ops-http`, one request at a time. Pages are built from caches and counters; none waits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import orjson
 from trader.model.setting import Secret
 from trader.ops.answers import threads_answer
 from trader.ops.dashboard import load_document
-from trader.ops.metrics import CONTENT_TYPE, metrics_text
+from trader.ops.metrics import measured
+from trader.ops.prometheus import CONTENT_TYPE, metrics_text
 from trader.ops.series import Series
 from trader.runtime.latency import LatencyWindow
 
@@ -37,7 +38,7 @@ _MOST_NUMBER_DIGITS = 15
 
 
 class Shown(NamedTuple):
-    """What a `Trader` shows of itself. Called on the workers and on `ops-http`."""
+    """What a `Trader` shows of itself. Called on `ops-http` and on `otel`."""
 
     stats: Callable[[], dict[str, Any]]
     health: Callable[[], dict[str, Any]]
@@ -61,7 +62,7 @@ class Answer(NamedTuple):
 
 
 class StatusPages:
-    """The table of pages, and who may see them. Stateless, so every worker may run it at once."""
+    """The table of pages, and who may see them."""
 
     def __init__(self, trader: Shown, series: Series, token: Secret) -> None:
         self._trader, self._series, self._token = trader, series, token
@@ -124,7 +125,7 @@ class StatusPages:
 
     def _metrics(self) -> Answer:
         trader = self._trader
-        return Answer(200, metrics_text(trader.stats(), trader.health(), trader.latencies()), CONTENT_TYPE)
+        return Answer(200, metrics_text(measured(trader.stats(), trader.health(), trader.latencies())), CONTENT_TYPE)
 
     def _threads(self, query: Mapping[str, list[str]]) -> Answer:
         if "json" in query:

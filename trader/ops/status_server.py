@@ -1,7 +1,7 @@
 """The status server: health, stats, metrics, thread dump and dashboard over HTTP, for readers only.
 
-Role `ops-http` waits for its sockets and once a second takes a row for the charts; its workers `ops-http-1` and `ops-http-2`
-build the pages. A port that cannot be had is a warning: trading goes on without the server.
+Role `ops-http` waits for its sockets, builds the pages, and once a second takes a row for the charts. A port that cannot be had is a
+warning: trading goes on without the server.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ import logging
 import math
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from waitress import wasyncore
 from waitress.server import create_server
-from waitress.task import ThreadedTaskDispatcher
 
 from trader.ops.series import EVERY_NS, Series
 from trader.ops.settings import OpsSettings
 from trader.ops.status_pages import Shown, StatusPages
 from trader.runtime.clock import Clock
-from trader.runtime.role import Posture, name_native_thread
+from trader.runtime.role import Posture
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-WORKERS = 2
 PARK_S = 0.2
-END_WITHIN_S = 1.0
+KEPT_NS = 250_000_000
+MOST_UNREAD_BYTES = 1_000_000            # of answers to one reader
 _LIMITS = {                              # of waitress: a reader that stalls, floods or sends nonsense takes little
     "connection_limit": 64, "channel_timeout": 60, "cleanup_interval": 10, "max_request_header_size": 16_384,
     "max_request_body_size": 65_536, "ident": None, "log_socket_errors": False, "expose_tracebacks": False,
@@ -40,12 +41,13 @@ class StatusRole:
     name = "ops-http"
 
     def __init__(self, settings: OpsSettings, trader: Shown, clock: Clock, on_listening: Callable[[str], None]) -> None:
-        self._settings, self._trader, self._clock, self._on_listening = settings, trader, clock, on_listening
+        self._settings, self._clock, self._on_listening = settings, clock, on_listening
+        self._trader = trader._replace(stats=Kept(trader.stats, clock), health=Kept(trader.health, clock))
         self.posture = Posture(clock)
         self.series = Series()
         self._due_ns = 0
         self._sockets: dict[int, Any] = {}       # waitress keeps its channels here
-        self._workers = _Workers(self.name)
+        self._requests = _Requests()
         self._parked = threading.Event()         # never set: where this thread waits when there is no server
 
     def on_start(self) -> None:
@@ -53,8 +55,7 @@ class StatusRole:
         if listener is None:
             return
         pages = StatusPages(self._trader, self.series, self._settings.status_token)
-        self._workers.set_thread_count(WORKERS)
-        create_server(pages, map=self._sockets, _dispatcher=self._workers, sockets=[listener], **_LIMITS)
+        create_server(pages, map=self._sockets, _dispatcher=self._requests, sockets=[listener], **_LIMITS)
         url = _url(listener)
         log.info("status server: %s shows the dashboard; /health /stats /metrics /threads", url)
         self._on_listening(url)
@@ -69,40 +70,53 @@ class StatusRole:
             self.series.add(self._trader.stats(), self._clock.wall_ms())
         wait_ms = min(int(PARK_S * 1000), math.ceil((self._due_ns - now_ns) / 1e6))
         wasyncore.loop(timeout=wait_ms / 1000, use_poll=True, map=self._sockets, count=1)
+        self._requests.answer()
 
     def on_stop(self) -> None:
-        self._workers.end(END_WITHIN_S)
+        self._requests.shutdown()
         wasyncore.close_all(self._sockets, ignore_all=True)
 
 
-class _Workers(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Waitress' pool under names of ours, in the kernel too, and joined at the end."""
+class Kept(Generic[T]):
+    """An answer that readers share who come within a quarter of a second: a scrape needs what `/stats` and `/health` just said."""
 
-    def __init__(self, prefix: str) -> None:
-        super().__init__()
-        self._prefix = prefix
-        self._started: list[threading.Thread] = []
+    def __init__(self, ask: Callable[[], T], clock: Clock) -> None:
+        self._ask, self._clock = ask, clock
+        self._answer: tuple[T, int] | None = None    # and when it was given
 
-    def start_new_thread(self, target: Callable[[int], None], thread_no: int) -> None:
-        name = f"{self._prefix}-{thread_no + 1}"
+    def __call__(self) -> T:
+        now_ns = self._clock.monotonic_ns()
+        if self._answer is None or now_ns - self._answer[1] >= KEPT_NS:
+            self._answer = self._ask(), now_ns
+        return self._answer[0]
 
-        def run() -> None:
-            name_native_thread(name)
-            target(thread_no)
 
-        self._started.append(threading.Thread(target=run, name=name, daemon=True))
-        self._started[-1].start()
+class _Requests:
+    """What waitress calls a task dispatcher, without threads: pages only read, so the thread that waits for the sockets answers
+    itself. Handing a request to another thread and its answer back would cost more than most pages do."""
 
-    def add_task(self, task: Any) -> None:
-        """Without waitress' own warning whenever a request waits a moment for a worker."""
-        with self.lock:
-            self.queue.append(task)
-            self.queue_cv.notify()
+    def __init__(self) -> None:
+        self._waiting: deque[Any] = deque()      # connections with a request that is complete
 
-    def end(self, within_s: float) -> None:
-        self.shutdown(timeout=within_s)
-        for thread in self._started:
-            thread.join(within_s)
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add_task(self, connection: Any) -> None:
+        """Called by waitress. One connection is in here once, however many requests it has sent."""
+        self._waiting.append(connection)
+
+    def answer(self) -> None:
+        """One request of each connection. Who does not read his answers gets no more, and after a minute is disconnected."""
+        for _ in range(len(self._waiting)):
+            connection = self._waiting.popleft()
+            if connection.total_outbufs_len > MOST_UNREAD_BYTES:
+                self._waiting.append(connection)
+            else:
+                connection.service()
+
+    def shutdown(self) -> None:
+        """Called by waitress."""
+        self._waiting.clear()
 
 
 def _listener(settings: OpsSettings) -> socket.socket | None:

@@ -1,7 +1,7 @@
 """The process around the threads: interpreter switches, garbage, timers, cores, real-time priority. `runtime:` of conf.yaml says which.
 
 These are knobs of the whole process, so only whoever owns it turns them: `cli.py` does, a `Trader` never, an embedder where he wants
-to (docs/performance.md). Everything here runs on the thread that starts the trader, except the role `gc`.
+to (docs/performance.md). Everything here runs on the thread that starts the trader.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from trader.runtime.clock import Clock
-from trader.runtime.role import Posture, RoleThread
+from trader.runtime.garbage import QuietCollector
+from trader.runtime.role import RoleThread
 from trader.runtime.settings import RuntimeSettings, cores_of
 
 log = logging.getLogger(__name__)
 
 HOT = ("pm-book", "pm-user", "bn-ticker", "strategy", "executor", "gateway-")     # threads on the way from a price to an order
-LOOK_S = 0.2
-COLLECT_EVERY_NS = 60_000_000_000    # at most: a desk that is flat for an hour has no garbage to speak of
-MOST_UNCOLLECTED = 500_000           # objects; then it is collected although orders are open
+_M_ARENA_MAX = -8
 _PR_SET_TIMERSLACK, _PR_GET_TIMERSLACK = 29, 30
 _POLICIES = {getattr(os, name): name for name in ("SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "SCHED_IDLE")
              if hasattr(os, name)}
@@ -56,6 +55,7 @@ class TunedProcess:
     def __enter__(self) -> TunedProcess:
         settings = self._settings
         sys.setswitchinterval(settings.switch_interval_us / 1e6)
+        set_malloc_pools(1)                                          # who has the interpreter has no rival for it
         if settings.timer_slack_us:
             set_timer_slack_ns(settings.timer_slack_us * 1_000)      # the threads that are started now inherit it
         if settings.gc == "quiet":
@@ -77,6 +77,7 @@ class TunedProcess:
             self._over.set()
             self._collector.join(1.0)
         sys.setswitchinterval(self._before.switch_interval_s)
+        set_malloc_pools(0)
         set_timer_slack_ns(self._before.timer_slack_ns)
         if self._settings.gc == "quiet":
             gc.unfreeze()
@@ -89,45 +90,7 @@ class TunedProcess:
             return "garbage collected as Python does"
         gc.freeze()
         self._collector.start()
-        return f"garbage collected while nothing is open ({gc.get_freeze_count()} objects set aside)"
-
-
-class QuietCollector:
-    """The role `gc`: collects cyclic garbage when a desk has become flat, as at every rollover. All else is freed by reference counts.
-
-    What survives is set aside, so that the next pass looks only at what came since. The interpreter stands still during a pass.
-    """
-
-    name = "gc"
-
-    def __init__(self, is_flat: Callable[[], bool], clock: Clock, over: threading.Event) -> None:
-        """`over` is set when it need not wait any longer."""
-        self._is_flat, self._clock, self._over = is_flat, clock, over
-        self.posture = Posture(clock)
-        self._last_ns = clock.monotonic_ns()
-
-    def on_start(self) -> None:
-        pass
-
-    def do_work(self) -> None:
-        self._over.wait(LOOK_S)
-        waits = gc.get_count()[0]
-        if waits > MOST_UNCOLLECTED:
-            log.warning("gc: %d objects wait, at most %d may; collecting although orders may be open. A desk that is never flat for "
-                        "long does this; set runtime.gc: python if it happens often.", waits, MOST_UNCOLLECTED)
-            self._collect()
-        elif self._clock.monotonic_ns() - self._last_ns >= COLLECT_EVERY_NS and self._is_flat():
-            self._collect()
-
-    def on_stop(self) -> None:
-        pass
-
-    def _collect(self) -> None:
-        began_ns = self._clock.monotonic_ns()
-        found = gc.collect()
-        gc.freeze()
-        self._last_ns = self._clock.monotonic_ns()
-        log.info("gc: %d objects of garbage, %.1f ms", found, (self._last_ns - began_ns) / 1e6)
+        return f"garbage collected when it is young or nothing is open ({gc.get_freeze_count()} objects set aside)"
 
 
 def process_facts(native_id: int | None) -> dict[str, Any]:
@@ -135,7 +98,6 @@ def process_facts(native_id: int | None) -> dict[str, Any]:
     return {
         "switch_interval_us": round(sys.getswitchinterval() * 1e6),
         "gc": "python" if gc.isenabled() else "quiet",
-        "gc_waiting": gc.get_count()[0],
         "resident_mb": resident_mb(),
         **_thread_facts(native_id),
     }
@@ -144,10 +106,18 @@ def process_facts(native_id: int | None) -> dict[str, Any]:
 def resident_mb() -> float | None:
     """Memory that this process holds. None where there is no /proc."""
     try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
-            return round(int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+        return round(int(_text("/proc/self/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
     except OSError:
         return None
+
+
+def _text(path: str) -> str:
+    """Of a small file of the kernel, with three system calls: a file object takes three more, and each gives the interpreter away."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4096).decode("ascii")
+    finally:
+        os.close(descriptor)
 
 
 def _thread_facts(native_id: int | None) -> dict[str, Any]:
@@ -158,11 +128,17 @@ def _thread_facts(native_id: int | None) -> dict[str, Any]:
     try:
         facts["cpus"] = sorted(os.sched_getaffinity(native_id))
         facts["scheduling"] = _POLICIES.get(os.sched_getscheduler(native_id), "other")
-        with open(f"/proc/{native_id}/timerslack_ns", encoding="ascii") as slack:
-            facts["timer_slack_us"] = int(slack.read()) / 1_000
+        facts["timer_slack_us"] = int(_text(f"/proc/{native_id}/timerslack_ns")) / 1_000
     except OSError:
         pass
     return facts
+
+
+def set_malloc_pools(pools: int) -> None:
+    """From how many pools the C library serves all threads; 0: as it thinks best, which is one a thread, and each keeps what it once
+    needed. Nothing where the library is not glibc."""
+    if hasattr(ctypes.CDLL(None), "mallopt"):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, pools)
 
 
 def timer_slack_ns() -> int:

@@ -18,8 +18,9 @@ class RuntimeSettings:
                                       "tails, more switches. Like all below, applied by the command line only, never by an embedded "
                                       "Trader (docs/performance.md).",
                                       unit="µs", low=10, high=100_000)
-    gc: str = setting("quiet", "quiet: garbage is collected when a desk has become flat, as at every rollover, and never while orders are "
-                      "open. python: as Python does it, with pauses of up to 30 ms at any time.", choices=("quiet", "python"))
+    gc: str = setting("quiet", "quiet: all garbage is collected when a desk has become flat, as at every rollover; while orders are "
+                      "open only what is young, in well below a millisecond. python: as Python does it, with pauses of up to 30 ms at "
+                      "any time.", choices=("quiet", "python"))
     timer_slack_us: int = setting(1, "By how much the kernel may delay the end of a wait. Linux takes 50 by itself; 0 leaves that. Higher: "
                                   "later ticks, fewer wake-ups.", unit="µs", low=0, high=10_000)
     cpus: str = setting("", "Cores for the threads between a price and an order, as 2,3 or 2-5. Empty: wherever the kernel puts them. "

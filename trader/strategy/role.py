@@ -27,6 +27,7 @@ from trader.strategy.base import strategy_named
 from trader.strategy.check import fault_in
 from trader.strategy.closing import CloseClock
 from trader.strategy.settings import StrategySettings
+from trader.strategy.touch import touch_of_others
 from trader.strategy.triggers import BY_PRICE, Moment, Trigger, moment_of, moved
 from trader.strategy.view import NoView, Snapshots, ViewBuilder
 
@@ -86,6 +87,7 @@ class StrategyRole:
         self._close = CloseClock(settings)
         self._next_phase_ms: int | None = None           # wall time; None: no window, or its last phase
         self._incoming: deque[tuple[StrategySettings, Strategy]] = deque(maxlen=1)       # newest wins; append and pop are atomic
+        self._judged: tuple[Snapshots, Moment | None] = Snapshots(None, None, None, None), None      # by the last cycle that did
         self._fault: str | None = None                   # of the last decision
         self._refused = self._reloads = 0
         self._published = Decision("", Mode.STOP, (), "nothing decided yet")
@@ -105,12 +107,17 @@ class StrategyRole:
         self._bell.wait(self._park_s())
         if self._incoming:
             self._adopt(*self._incoming.pop())
-        now_ns = self._clock.monotonic_ns()
-        scene = self._views.build(self._inputs.read(), now_ns, self._clock.wall_ms())
-        moment = self._moment(scene)
-        if self._pacer.due():
+        now_ns, now_ms, seen = self._clock.monotonic_ns(), self._clock.wall_ms(), self._inputs.read()
+        is_tick = self._pacer.due()
+        if is_tick:
             self.lateness.add(max(0, now_ns - self._tick_due_ns))
             self._tick_due_ns = self._next_tick_ns()
+        elif self._is_nothing_new(seen, now_ms):
+            return
+        scene = self._views.build(seen, now_ns, now_ms)
+        moment = self._moment(scene)
+        self._judged = seen, moment if isinstance(scene, StrategyView) else None
+        if is_tick:
             self._run(scene, moment, now_ns, at_tick=True)
             return
         held = self._trigger.held_until_ns is not None
@@ -138,9 +145,20 @@ class StrategyRole:
         """The estimates of the market go on; the rule, its parameters and the triggers are new."""
         self._settings, self._strategy = settings, strategy
         self._close = CloseClock(settings)
+        self._judged = self._judged[0], None
         self._trigger.set(settings.trigger_ticks, settings.debounce_ms)
         self._reloads += 1
         log.info("new settings: %s %s", settings.name, settings.params)
+
+    def _is_nothing_new(self, seen: Snapshots, now_ms: int) -> bool:
+        """Rung, but for a book whose touch is where it was: most rings are. What time alone does is looked at in the next tick."""
+        before, moment = self._judged
+        if (moment is None or seen.book is None or seen.live is not before.live or seen.reference is not before.reference
+                or seen.inventory is not before.inventory or self._trigger.held_until_ns is not None
+                or seen.book.condition_id != moment.condition_id or seen.book.yes.tick_bp != moment.tick_bp
+                or (self._next_phase_ms is not None and now_ms >= self._next_phase_ms)):
+            return False
+        return seen.inventory is not None and touch_of_others(seen.book.yes, seen.inventory.working) == (moment.bid_bp, moment.ask_bp)
 
     def _moment(self, scene: StrategyView | NoView) -> Moment:
         if isinstance(scene, NoView):

@@ -15,6 +15,7 @@ from trader.strategy.settings import StrategySettings
 from trader.strategy.strike import Strike, StrikeWatch
 from trader.strategy.volatility import ShockGauge, VolatilityEstimate
 
+_SECOND_NS = 1_000_000_000   # the clock by which volatility and shocks are sampled
 _CANDLE_MS = 3_600_000       # of the reference whose open is the strike; a shorter window may begin with one, a longer settles on others
 
 NO_STRIKE = "strike unknown: waiting for the kline of this window"
@@ -47,6 +48,7 @@ class ViewBuilder:
         self._shock = ShockGauge()
         self._jumps = Jumps(settings.jump_per_hour, settings.jump_bp)
         self._strikes = StrikeWatch()
+        self._remembered: tuple[LiveMarket | None, ReferencePrice | None, int] = None, None, 0
 
     def build(self, seen: Snapshots, now_ns: int, now_ms: int) -> StrategyView | NoView:
         """Every reference counts for volatility and strike, also while nothing can be quoted."""
@@ -71,6 +73,12 @@ class ViewBuilder:
         return self._view(market, book, reference, inventory, now_ns, now_ms)
 
     def _remember(self, live: LiveMarket | None, reference: ReferencePrice, now_ns: int, now_ms: int) -> None:
+        """A reference says the same all through a second: looked at again only when one of the three is another."""
+        last_live, last_reference, last_second = self._remembered
+        second = now_ns // _SECOND_NS
+        if reference is last_reference and live is last_live and second == last_second:
+            return
+        self._remembered = live, reference, second
         mid_micro, received_ns = reference.mid_micro, reference.received_ns
         self._shock.observe(mid_micro, received_ns, now_ns, self._volatility.bp)
         self._volatility.observe(mid_micro, received_ns, now_ns)

@@ -27,6 +27,7 @@ class VolatilityEstimate:
         self._sum = _PRIOR_SAMPLES * prior_bp**2
         self._floor_bp = floor_bp
         self._last: tuple[int, int, int] | None = None       # second, received_ns, mid_micro of the newest sample
+        self._measure()
 
     def observe(self, mid_micro: int, received_ns: int, now_ns: int) -> None:
         """Call as often as you like: all but the first new reference of each second are ignored."""
@@ -41,16 +42,16 @@ class VolatilityEstimate:
         self._sum = self._decay * self._sum + return_bp**2 / (second - last_second)
         self._weight = self._decay * self._weight + 1
         self._last = second, received_ns, mid_micro
+        self._measure()
 
-    @property
-    def bp(self) -> float:
-        return max(self._floor_bp, math.sqrt(self._sum / self._weight))
+    def _measure(self) -> None:
+        """Once a sample: both are read many times as often.
 
-    @property
-    def relative_error(self) -> float:
-        """Standard error of `bp` over `bp`: a mean of n squared normal returns is known to √(2/n), its root to half of that.
-        Exponential weights that sum to W count for W (1 + decay) samples."""
-        return math.sqrt(1 / (2 * self._weight * (1 + self._decay)))
+        `relative_error` is the standard error of `bp` over `bp`: a mean of n squared normal returns is known to √(2/n), its root to half
+        of that. Exponential weights that sum to W count for W (1 + decay) samples.
+        """
+        self.bp = max(self._floor_bp, math.sqrt(self._sum / self._weight))
+        self.relative_error = math.sqrt(1 / (2 * self._weight * (1 + self._decay)))
 
 
 class _Past(NamedTuple):

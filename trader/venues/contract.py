@@ -261,10 +261,11 @@ class ListedMarket(NamedTuple):
     series: str              # slug; empty: of no series
     tags: tuple[str, ...]    # slugs
     volume_micro: MoneyMicro
+    event: str = ""          # slug; the markets of one event are about the same thing
 
 
 class CatalogueQuery(NamedTuple):
-    """What is looked for. Empty texts, zero and None mean: any."""
+    """What is looked for. Nothing named, zero and None mean: any. The venue is asked for this; what it lists is verified."""
 
     tags: tuple[str, ...]
     series: tuple[str, ...]

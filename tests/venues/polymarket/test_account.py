@@ -53,11 +53,6 @@ def test_configured_credentials_are_used_once_the_venue_accepts_them() -> None:
     assert account.credentials.key == "key" and account.credentials.hmac_key == b"a secret"
 
 
-def test_signing_is_fast_where_the_declared_dependencies_are_installed(caplog: pytest.LogCaptureFixture) -> None:
-    opened()
-    assert "signing is slow" not in caplog.text
-
-
 def test_a_proxy_is_paid_for_by_its_funder_and_signed_for_by_the_key() -> None:
     account = opened(replace(CONFIGURED, signature_type=2, funder=OTHER.lower()))
     assert (account.funder, account.order_signer) == (OTHER, ADDRESS)

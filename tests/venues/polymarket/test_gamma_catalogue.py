@@ -21,7 +21,7 @@ def row(number: int, **more):
 
 
 def event(*rows, tags=("crypto",), series="hourly"):
-    return {"seriesSlug": series, "tags": [{"slug": tag} for tag in tags], "markets": list(rows)}
+    return {"slug": "rain", "seriesSlug": series, "tags": [{"slug": tag} for tag in tags], "markets": list(rows)}
 
 
 class Gamma:
@@ -43,7 +43,7 @@ class Gamma:
 def test_a_market_as_it_is_listed():
     gamma = Gamma({"events": [event(row(1))]})
     assert next(gamma.catalogue.pages(ANY)) == [ListedMarket(
-        "0x01".ljust(66, "0"), ("11", "12"), PriceBp(100), 1_798_761_600_000, "s1", "hourly", ("crypto",), MoneyMicro(12_500_000))]
+        "0x01".ljust(66, "0"), ("11", "12"), PriceBp(100), 1_798_761_600_000, "s1", "hourly", ("crypto",), MoneyMicro(12_500_000), "rain")]
 
 
 def test_the_listing_is_bounded_and_read_to_the_page_that_names_no_next():
@@ -55,6 +55,53 @@ def test_the_listing_is_bounded_and_read_to_the_page_that_names_no_next():
 def test_a_page_on_which_nothing_fits_is_not_the_last():
     gamma = Gamma({"events": [event(row(1), tags=("sports",))], "next_cursor": "a"}, {"events": [event(row(2))]})
     assert gamma.slugs(ANY._replace(tags=("crypto",))) == [[], ["s2"]]
+
+
+def test_the_venue_is_asked_for_no_more_than_is_wanted():
+    gamma = Gamma([{"id": 7, "slug": "daily"}, {"id": 10114, "slug": "hourly"}], {"events": []})
+    assert gamma.slugs(ANY._replace(tags=("crypto",), series=("hourly",), min_volume_micro=MoneyMicro(2_500_000),
+                                    end_max_ms=1_795_000_060_000)) == [[]]
+    asked = gamma.asked[1].params
+    assert (gamma.asked[0].path, gamma.asked[0].params["slug"]) == ("/series", "hourly")
+    assert (asked["tag_slug"], asked["series_id"], asked["volume_min"], asked["end_date_max"]) == (
+        "crypto", "10114", "2.5", "2026-11-18T11:07:40Z")
+
+
+def test_without_filters_none_is_sent():
+    gamma = Gamma({"events": []})
+    gamma.slugs()
+    assert not {"tag_slug", "series_id", "volume_min", "end_date_max"} & set(gamma.asked[0].params)
+
+
+def test_each_tag_has_a_listing_of_its_own_and_each_is_read_to_its_end():
+    gamma = Gamma({"events": [], "next_cursor": "a"}, {"events": [event(row(1))]}, {"events": [event(row(2), tags=("sports",))]})
+    assert gamma.slugs(ANY._replace(tags=("crypto", "sports"))) == [[], ["s1"], ["s2"]]
+    assert [(url.params["tag_slug"], url.params.get("after_cursor")) for url in gamma.asked] == [
+        ("crypto", None), ("crypto", "a"), ("sports", None)]
+
+
+def test_the_id_of_a_series_is_looked_up_once_and_several_are_asked_for_together():
+    gamma = Gamma([{"id": "1", "slug": "a"}], [{"id": "2", "slug": "b"}], {"events": []}, {"events": []})
+    query = ANY._replace(series=("a", "b"))
+    assert gamma.slugs(query) == gamma.slugs(query) == [[]]
+    assert len(gamma.asked) == 4 and gamma.asked[3].params.get_list("series_id") == ["1", "2"]
+
+
+@pytest.mark.parametrize("answer", [[], None, [{"id": "1", "slug": "other"}], {"error": "x"}, [{"slug": "a"}], 7])
+def test_a_series_that_the_venue_does_not_know_is_an_error_that_names_it(answer):
+    with pytest.raises(WireError, match=r"'a'|series"):
+        Gamma(answer).slugs(ANY._replace(series=("a",)))
+
+
+@pytest.mark.parametrize(("wanted", "found"), [
+    ({"tags": ("crypto",)}, ["s1"]), ({"series": ("daily",)}, ["s2"]), ({"min_volume_micro": MoneyMicro(13_000_000)}, ["s2"]),
+    ({"end_max_ms": 1_798_761_600_000}, ["s1"]),
+])
+def test_what_the_venue_lists_in_spite_of_a_filter_is_left_out(wanted, found):
+    late = row(2, volume="50", endDate="2027-01-01T00:00:01Z")
+    listing = {"events": [event(row(1)), event(late, tags=("sports",), series="daily")]}
+    series = [[{"id": 5, "slug": "daily"}]] if "series" in wanted else []
+    assert Gamma(*series, listing).slugs(ANY._replace(**wanted)) == [found]
 
 
 def test_protocol_v2_lists_position_ids():

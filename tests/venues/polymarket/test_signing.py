@@ -16,16 +16,16 @@ from trader.model.order import OrderSpec, Side
 from trader.model.setting import Secret
 from trader.model.units import PriceBp, SizeMicro
 from trader.venues.polymarket.account import Account, ApiCredentials
+from trader.venues.polymarket.comparison import StockComparison, stock_comparison
 from trader.venues.polymarket.signing import (
     Amounts,
     OrderSigner,
     OwnSigning,
     PolymarketRules,
-    StockSigning,
     account_signing,
     amounts_of,
-    choose_signing,
 )
+from trader.venues.polymarket.stock import StockSigning, choose_signing
 
 KEY = "0x" + "11" * 32
 SIGNER = Signer(KEY, 137)
@@ -152,10 +152,16 @@ class FailingSigning(OwnSigning):
 
 
 @pytest.mark.parametrize("kind", range(4))
-def test_the_self_test_at_start_chooses_our_own_encoder_for_every_kind_of_wallet(kind: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_own_encoder_that_was_found_to_agree_signs_for_every_kind_of_wallet(kind: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    assert isinstance(account_signing(ACCOUNTS[kind]), OwnSigning)
-    assert "agrees with py-clob-client-v2 on 8 kinds of order" in caplog.text
+    assert isinstance(account_signing(ACCOUNTS[kind], stock_comparison(137)), OwnSigning)
+    assert "agrees with py-clob-client-v2 on every kind of order" in caplog.text
+
+
+def test_a_comparison_that_did_not_end_well_is_made_again_here(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert isinstance(account_signing(ACCOUNTS[0], StockComparison("no_such_module")), OwnSigning)
+    assert "comparing here" in caplog.text and "on 8 kinds of order" in caplog.text
 
 
 @pytest.mark.parametrize("broken", [BrokenSigning, FailingSigning])

@@ -12,22 +12,19 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import httpx
-from eth_utils.address import is_address, to_checksum_address
-from py_clob_client_v2.config import get_contract_config
-from py_clob_client_v2.headers import create_level_1_headers
-from py_clob_client_v2.signer import Signer
 
 from trader.errors import AuthError, ConfigError, VenueUnreachable, WireError
 from trader.model.setting import Secret
 from trader.runtime.clock import Clock
+from trader.venues.polymarket.contracts import CHAINS
 from trader.venues.polymarket.settings import PolymarketSettings
+from trader.venues.polymarket.wallet import Wallet, checksummed, is_address
 from trader.venues.polymarket.wire import CHANGELOG, json_from_wire
 
 log = logging.getLogger(__name__)
 
 EOA, DEPOSIT_WALLET = 0, 3           # signature types; 1 and 2 are proxies whose orders the EOA signs as well
 DEADLINE_S = 10.0
-_FAST_BACKEND = "CoinCurveECCBackend"
 _CREDENTIALS_HELP = "Check polymarket.api_key, api_secret and passphrase (or leave all three empty to have them derived)."
 
 
@@ -73,34 +70,23 @@ class Account(NamedTuple):
 
 def open_account(settings: PolymarketSettings, private_key: str, clock: Clock, client: httpx.Client | None = None) -> Account:
     """Blocks for up to `DEADLINE_S` a request. Raises ConfigError, AuthError, VenueUnreachable."""
-    _warn_if_signing_is_slow()
-    url, signer = settings.clob_url.rstrip("/"), _signer(private_key, settings.chain_id)
+    url, wallet = settings.clob_url.rstrip("/"), _wallet(private_key, settings.chain_id)
     configured = _configured(settings)
     with client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S)) as http:
-        account = Account(signer.address(), _funder(settings, signer.address()), settings.signature_type, settings.chain_id,
-                          Secret(private_key), configured or _derived(http, url, signer, clock))
+        account = Account(wallet.address, _funder(settings, wallet.address), settings.signature_type, settings.chain_id,
+                          Secret(private_key), configured or _derived(http, url, wallet, settings.chain_id, clock))
         if configured is not None:
             _prove(http, url, account, clock)
     return account
 
 
-def _warn_if_signing_is_slow() -> None:
-    """eth_keys picks its backend by what is installed; its fallback takes ten times longer and holds the interpreter."""
-    from eth_keys.backends import get_backend  # noqa: PLC0415 - loads a native library
-    backend = type(get_backend()).__name__
-    if backend != _FAST_BACKEND:
-        log.warning("signing is slow: eth_keys uses %s, not %s. Install coincurve to sign ten times faster.", backend, _FAST_BACKEND)
-
-
-def _signer(private_key: str, chain_id: int) -> Signer:
-    try:
-        get_contract_config(chain_id)
-    except Exception:        # the client library raises a bare Exception
+def _wallet(private_key: str, chain_id: int) -> Wallet:
+    if chain_id not in CHAINS:
         raise ConfigError(f"polymarket.chain_id was {chain_id}, must be 137 (Polygon) or 80002 (Amoy).",
-                          remedy="Set polymarket.chain_id.") from None
+                          remedy="Set polymarket.chain_id.")
     try:
-        return Signer(private_key, chain_id)
-    except Exception:        # of many kinds, some of which quote the key: neither it nor they may be shown
+        return Wallet(private_key)
+    except ValueError:
         raise ConfigError("polymarket.private_key is not a private key; it must be 0x and 64 hex digits.",
                           remedy="Set PM_PRIVATE_KEY or polymarket.private_key_file.") from None
 
@@ -114,7 +100,7 @@ def _funder(settings: PolymarketSettings, address: str) -> str:
     if not is_address(settings.funder):
         raise ConfigError(f"polymarket.funder was {settings.funder!r}, must be an address with signature_type 1-3.",
                           remedy="Copy it from your profile on polymarket.com.")
-    return str(to_checksum_address(settings.funder))
+    return checksummed(settings.funder)
 
 
 def _configured(settings: PolymarketSettings) -> ApiCredentials | None:
@@ -139,11 +125,11 @@ def _credentials(key: str, secret: str, passphrase: str) -> ApiCredentials:
     return ApiCredentials(key, Secret(secret), Secret(passphrase), hmac_key)
 
 
-def _derived(http: httpx.Client, url: str, signer: Signer, clock: Clock) -> ApiCredentials:
+def _derived(http: httpx.Client, url: str, wallet: Wallet, chain_id: int, clock: Clock) -> ApiCredentials:
     """The same wallet gets the same credentials each time; one that never had any gets them made."""
-    answer = _ask(http, "GET", url, "/auth/derive-api-key", signer, clock)
+    answer = _ask(http, "GET", url, "/auth/derive-api-key", wallet, chain_id, clock)
     if answer.status_code != 200:
-        answer = _ask(http, "POST", url, "/auth/api-key", signer, clock)
+        answer = _ask(http, "POST", url, "/auth/api-key", wallet, chain_id, clock)
     if answer.status_code not in (200, 201):
         raise AuthError(f"venue polymarket gave no API credentials (HTTP {answer.status_code}: {answer.text[:200]}).",
                         remedy="Check PM_PRIVATE_KEY and that the wallet has an account on polymarket.com.")
@@ -166,12 +152,11 @@ def _prove(http: httpx.Client, url: str, account: Account, clock: Clock) -> None
                         remedy=_CREDENTIALS_HELP)
 
 
-def _ask(http: httpx.Client, method: str, url: str, path: str, signer: Signer, clock: Clock) -> httpx.Response:
-    headers = create_level_1_headers(signer, nonce=0, timestamp=clock.wall_ms() // 1000)
-    answer = _request(http, method, url, path, headers)
+def _ask(http: httpx.Client, method: str, url: str, path: str, wallet: Wallet, chain_id: int, clock: Clock) -> httpx.Response:
+    answer = _request(http, method, url, path, wallet.login_headers(chain_id, clock.wall_ms() // 1000))
     if answer.status_code in (401, 403):
         raise AuthError(
-            f"venue polymarket refused the wallet {signer.address()} (HTTP {answer.status_code}: {answer.text[:200]}).",
+            f"venue polymarket refused the wallet {wallet.address} (HTTP {answer.status_code}: {answer.text[:200]}).",
             remedy="Check PM_PRIVATE_KEY, the machine's clock, and that the venue may be used from this country.",
         )
     return answer

@@ -1,4 +1,7 @@
-"""All open markets of Gamma, page by page, for the fleet. Used by the thread `fl-lifecycle`; each request has a deadline.
+"""All open markets of Gamma that fit, page by page, for the fleet. Used by the thread `fl-lifecycle`; each request has a deadline.
+
+Gamma filters events: by one tag, by ids of series, by the volume and the end of the whole event. So there is a listing for each tag, and
+`CatalogueQuery.fits` judges each market of what comes.
 
 The end of the listing is where the venue names no next cursor, whatever a page holds: a page on which nothing fits is not the last one.
 """
@@ -14,7 +17,7 @@ import httpx
 import orjson
 
 from trader.errors import ConnectionLost, WireError
-from trader.model.units import MoneyMicro, price_bp_from_wire, scaled_int
+from trader.model.units import MoneyMicro, decimal_text, price_bp_from_wire, scaled_int
 from trader.venues.contract import CatalogueQuery, ListedMarket
 from trader.venues.polymarket.discovery import padded_condition_id
 from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
@@ -32,14 +35,42 @@ class GammaCatalogue:
     def __init__(self, gamma_url: str, client: httpx.Client | None = None) -> None:
         self._url = gamma_url.rstrip("/")
         self._client = client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S))
+        self._series_ids: dict[str, str] = {}        # by slug; neither ever changes
         self.unreadable = 0
 
     def pages(self, query: CatalogueQuery) -> Iterator[list[ListedMarket]]:
-        """`closed=false` alone returns years of stale events, so the listing is bounded by `end_date_min`."""
+        """Markets of an event with two of the wanted tags come twice."""
+        wanted = self._wanted(query)
+        for tag in query.tags or (None,):
+            yield from self._listing(wanted if tag is None else {**wanted, "tag_slug": tag}, query)
+
+    def _wanted(self, query: CatalogueQuery) -> dict[str, Any]:
+        """`closed=false` alone returns years of stale events, so a listing is bounded by `end_date_min`."""
         wanted: dict[str, Any] = {"closed": "false", "order": "endDate", "ascending": "true", "limit": PAGE_LIMIT,
                                   "end_date_min": _iso(query.end_min_ms)}
         if query.end_max_ms is not None:
             wanted["end_date_max"] = _iso(query.end_max_ms)
+        if query.min_volume_micro:
+            wanted["volume_min"] = decimal_text(query.min_volume_micro, 6)
+        if query.series:
+            wanted["series_id"] = [self._series_id(slug) for slug in query.series]
+        return wanted
+
+    def _series_id(self, slug: str) -> str:
+        if slug not in self._series_ids:
+            answer = self._get("/series", {"slug": slug})
+            try:
+                found = [str(row["id"]) for row in answer or () if row["slug"] == slug]
+            except UNREADABLE as why:
+                raise unreadable("Gamma's series", orjson.dumps(answer), why) from None
+            if not found:
+                raise WireError(f"Gamma knows no series {slug!r}.", remedy="Correct fleet.series: it wants slugs, as in "
+                                "btc-up-or-down-hourly.")
+            self._series_ids[slug] = found[0]
+        return self._series_ids[slug]
+
+    def _listing(self, wanted: dict[str, Any], query: CatalogueQuery) -> Iterator[list[ListedMarket]]:
+        wanted = dict(wanted)
         cursors: set[str] = set()
         for _ in range(MOST_PAGES):
             answer = self._get("/events/keyset", wanted)
@@ -111,6 +142,7 @@ def listed_market(row: dict[str, Any], event: dict[str, Any]) -> ListedMarket:
         series=str(event.get("seriesSlug") or ""),
         tags=tuple(str(tag["slug"]) for tag in event.get("tags") or ()),
         volume_micro=MoneyMicro(scaled_int(_decimal(row.get("volume") or 0), 6, "volume")),
+        event=str(event.get("slug") or ""),
     )
 
 

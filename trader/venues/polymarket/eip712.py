@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from coincurve import PrivateKey
 from sha3 import keccak_256
 
 DOMAIN_NAME = "Polymarket CTF Exchange"
@@ -24,7 +23,6 @@ _WRAP_TYPE = ("TypedDataSign(Order contents,string name,string version,uint256 c
 _WALLET_NAME, _WALLET_VERSION = "DepositWallet", "1"
 _TYPED = b"\x19\x01"
 _ZERO = bytes(32)
-_RECOVERY_OFFSET = 27                    # Ethereum counts the recovery id from 27
 _pack_small = struct.Struct(">24xQ").pack        # a word that holds less than 2**64
 
 
@@ -49,14 +47,14 @@ def address_word(address: str) -> bytes:
 
 
 def domain_separator(version: str, chain_id: int, contract: str) -> bytes:
-    return keccak(_text_hash(_DOMAIN_TYPE) + _text_hash(DOMAIN_NAME) + _text_hash(version) + _word(chain_id) + address_word(contract))
+    return keccak(text_hash(_DOMAIN_TYPE) + text_hash(DOMAIN_NAME) + text_hash(version) + word(chain_id) + address_word(contract))
 
 
 class OrderEncoder:
     """Of one account: who makes and who signs is the same in all its orders."""
 
     def __init__(self, maker: str, signer: str, signature_type: int) -> None:
-        self._head = _text_hash(ORDER_TYPE)
+        self._head = text_hash(ORDER_TYPE)
         self._parties = address_word(maker) + address_word(signer)
         self._kinds = {is_sell: _pack_small(is_sell) + _pack_small(signature_type) for is_sell in (False, True)}
 
@@ -73,24 +71,12 @@ def digest(domain: bytes, contents: bytes) -> bytes:
     return keccak(_TYPED + domain + contents)
 
 
-class WalletSigner:
-    """Recoverable secp256k1 signatures with deterministic nonces: the same digest is signed the same way every time."""
-
-    def __init__(self, private_key: str) -> None:
-        self._key = PrivateKey(bytes.fromhex(private_key.removeprefix("0x")))
-
-    def sign(self, digest_: bytes) -> bytes:
-        """r, s and the recovery id as Ethereum writes it: 65 bytes."""
-        signature = self._key.sign_recoverable(digest_, hasher=None)
-        return signature[:64] + bytes((signature[64] + _RECOVERY_OFFSET,))
-
-
 class DepositWalletWrap:
     """Type 3: the owner signs for a wallet contract, which checks what was signed from what the signature carries along."""
 
     def __init__(self, wallet: str, chain_id: int) -> None:
-        self._head = _text_hash(_WRAP_TYPE)
-        self._tail = (_text_hash(_WALLET_NAME) + _text_hash(_WALLET_VERSION) + _word(chain_id) + address_word(wallet) + _ZERO)
+        self._head = text_hash(_WRAP_TYPE)
+        self._tail = (text_hash(_WALLET_NAME) + text_hash(_WALLET_VERSION) + word(chain_id) + address_word(wallet) + _ZERO)
         self._suffix = ORDER_TYPE.encode() + len(ORDER_TYPE).to_bytes(2, "big")
 
     def digest(self, domain: bytes, contents: bytes) -> bytes:
@@ -100,9 +86,9 @@ class DepositWalletWrap:
         return signature + domain + contents + self._suffix
 
 
-def _text_hash(text: str) -> bytes:
+def text_hash(text: str) -> bytes:
     return keccak(text.encode())
 
 
-def _word(value: int) -> bytes:
+def word(value: int) -> bytes:
     return value.to_bytes(32, "big")

@@ -92,14 +92,18 @@ def _decode_any(frame: bytes) -> list[BookEvent]:
 
 
 def _changes(message: _PriceChange) -> list[BookEvent]:
-    venue_ms = ms_from_wire(message.timestamp)
-    return [
-        _new_tuple(LevelChange, (
-            row.asset_id, row.side == "BUY", level_bp_from_wire(row.price), size_from_wire(row.size), top_bp_from_wire(row.best_bid),
-            top_bp_from_wire(row.best_ask), venue_ms, row.hash, row.price, row.size,
-        ))
-        for row in message.price_changes
-    ]
+    """A change of one outcome comes with that of the other, which has the same size: read once."""
+    venue_ms, events = ms_from_wire(message.timestamp), list[BookEvent]()
+    known_size, size_micro = None, SizeMicro(0)
+    for row in message.price_changes:
+        price, size = row.price, row.size
+        if size != known_size:
+            known_size, size_micro = size, size_from_wire(size)
+        events.append(_new_tuple(LevelChange, (
+            row.asset_id, row.side == "BUY", level_bp_from_wire(price), size_micro, top_bp_from_wire(row.best_bid),
+            top_bp_from_wire(row.best_ask), venue_ms, row.hash, price, size,
+        )))
+    return events
 
 
 def _text(message: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from trader.errors import AuthError, VenueUnreachable, WireError
 from trader.model.market import Market
 from trader.runtime.clock import Clock
 from trader.venues.polymarket.account import Account
+from trader.venues.polymarket.contracts import exchange_of
 from trader.venues.polymarket.orders import asset_type_of
-from trader.venues.polymarket.signing import exchange_of
 from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
 
 KNOWN_VERSIONS = (2,)                # what GET /version says of an exchange that takes the orders that we sign
