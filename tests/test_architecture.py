@@ -40,8 +40,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     **dict.fromkeys(UPPER | {"testing"}, EVERYTHING_BUT_ENTRY),
     **dict.fromkeys(COMPOSITION, EVERYTHING_BUT_ENTRY | COMPOSITION),
     "arguments": frozenset({"errors"}),
+    "completion": frozenset({"arguments", "exchange"}),
     "remote": RUNTIME | {"ops"},
-    "cli": EVERYTHING_BUT_ENTRY | COMPOSITION | {"arguments", "remote"},
+    "cli": EVERYTHING_BUT_ENTRY | COMPOSITION | {"arguments", "completion", "remote"},
     "__main__": frozenset({"cli"}),                      # by name, when it runs
     "": frozenset(),                                     # trader/__init__.py loads by name, on demand
 }
@@ -57,7 +58,8 @@ class Rule(NamedTuple):
 
 NOBODY: frozenset[str] = frozenset()
 FLEET_THREADS = frozenset(f"fleet/{name}.py" for name in (       # roles and processes; registry, pool, recycler, router, books are pure
-    "__main__", "child", "connection", "crew", "fleet", "guard", "keeper", "lifecycle", "links", "worker"))
+    "__main__", "child", "connection", "crew", "fleet", "guard", "keeper", "lifecycle", "links", "worker",
+    "worker_process"))
 RULES = (
     Rule(frozenset({"asyncio", "anyio", "trio", "uvloop", "gevent", "eventlet", "aiohttp"}), NOBODY,
          "one role is one thread here; block at one parking spot in role.py"),
@@ -69,7 +71,7 @@ RULES = (
          "move the waiting into role.py or a hand-off and keep this file pure"),
     Rule(frozenset({"time"}), frozenset({"runtime/clock.py"}), "take a runtime.clock.Clock, read it once a cycle, pass now_ns down"),
     Rule(frozenset({"signal"}), frozenset({"cli", "exchange/serve.py", "exchange/__main__.py", "testing/desk_process.py",
-                                            "fleet/__main__.py", "fleet/worker.py"}),
+                                            "fleet/__main__.py", "fleet/worker.py", "fleet/worker_process.py"}),
          "a library owns no signals; call Trader.request_stop from the command line"),
     Rule(frozenset({"websocket", "httpx", "websockets", "py_clob_client_v2"}),
          frozenset({"venues", "feeds", "gateway", "exchange", "cli", "ops/preflight.py", "ops/alerts.py", "ops/otlp.py", "testing"}),

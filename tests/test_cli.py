@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from trader.cli import _COMMANDS, Signals, main
+from trader.cli import Signals, main
 from trader.config import Settings, load_config
 from trader.errors import OrdersMayBeOpen, TraderError, VenueUnreachable
 from trader.model.setting import Secret
@@ -359,13 +359,6 @@ def test_a_check_tells_programs_the_same(conf: str, capsys: pytest.CaptureFixtur
     assert main(["check", conf, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["ready"] is True and [check["verdict"] for check in said["checks"]] == ["ok", "ok"]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_knows_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion", shell]) == 0
-    said = capsys.readouterr().out
-    assert all(command in said for command in _COMMANDS)
 
 
 def test_versions_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

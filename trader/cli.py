@@ -237,7 +237,7 @@ def _version(options: argparse.Namespace) -> int:
 
 
 def _completion(options: argparse.Namespace) -> int:
-    print(import_module("shtab").complete(parser(), options.shell))
+    print(import_module("trader.completion").script(options.shell))
     return 0
 
 

@@ -77,14 +77,15 @@ def test_an_order_that_traded_is_recognised_for_ten_minutes_after_its_end_and_th
 
 
 def test_an_order_that_nobody_traded_with_is_forgotten_after_a_minute():
-    table = table_with(tracked("cancelled"), tracked("doubtful"))
-    table.get("cancelled").final = True
+    table = table_with(tracked("cancelled"), tracked("doubtful"), tracked("denied"))
+    table.get("cancelled").final = table.get("denied").final = True
+    table.get("denied").absent_answers = 3               # the venue did not know it
     for order in list(table.live()):
         table.move(order, OrderState.CANCELLED, 0)       # of "doubtful" the venue has not said how much was matched
     table.forget(FORGET_UNTOUCHED_AFTER_NS)
     assert "cancelled" in table
     table.forget(FORGET_UNTOUCHED_AFTER_NS + 1)
-    assert "cancelled" not in table and "doubtful" in table
+    assert "cancelled" not in table and "doubtful" in table and "denied" in table
 
 
 def test_a_table_holds_no_more_than_a_minute_of_orders_that_came_and_went():

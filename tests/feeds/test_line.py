@@ -8,7 +8,7 @@ import pytest
 from websocket import WebSocketConnectionClosedException
 
 from trader.errors import ConnectionLost
-from trader.feeds.line import SEND_S, WebSocketLine, open_line, wait_readable
+from trader.feeds.line import READ_BYTES, SEND_S, WebSocketLine, open_line, wait_readable
 
 
 class FakeWebSocket:
@@ -56,6 +56,16 @@ def test_everything_that_has_arrived_is_read_at_once(pair: Pair) -> None:
     pair.venue.sendall(b"one")
     pair.venue.sendall(b"two")
     assert pair.line.read() == b"onetwo"
+
+
+def test_more_is_there_as_long_as_something_is_unread_and_an_end_counts_as_something(pair: Pair) -> None:
+    assert not pair.line.has_more()
+    pair.venue.sendall(b"x" * (READ_BYTES + 1))
+    assert pair.line.has_more() and len(pair.line.read()) == READ_BYTES
+    assert pair.line.has_more() and pair.line.read() == b"x"
+    assert not pair.line.has_more()
+    pair.venue.close()
+    assert pair.line.has_more()
 
 
 def test_the_end_of_the_other_side_is_a_lost_connection(pair: Pair) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from trader.handoff.orders import Errand, FeedOrders
 from trader.model.book import BookTop, FeedHealth, Level, MarketBook
 from trader.model.market import LiveMarket, Market
 from trader.model.units import PriceBp, SizeMicro
+from trader.runtime.role import Declared
 from trader.testing.manual_clock import ManualClock
 from trader.venues.contract import BookDump, BookSample
 
@@ -37,9 +38,11 @@ class Rest:
         self.bids = {"11": 4000, "12": 4000}
         self.asked: list[str] = []
         self.closed = False
+        self.while_asked: Callable[[], None] = lambda: None
 
     def read(self, token_id: str) -> BookDump:
         self.asked.append(token_id)
+        self.while_asked()
         if token_id not in self.bids:
             raise ConnectionLost("/book answered HTTP 500.", remedy="It is asked again later.")
         return BookDump(token_id, ((PriceBp(self.bids[token_id]), SizeMicro(5)),), (), None, 1, "h")
@@ -205,9 +208,8 @@ def test_a_check_that_gave_up_asks_for_no_more_samples(bench: Bench) -> None:
 
 
 def test_while_rest_is_asked_the_role_says_so_with_the_limit_of_both_requests(bench: Bench) -> None:
-    said = []
-    read = bench.rest.read
-    bench.rest.read = lambda token: said.append(bench.role.posture.now) or read(token)     # type: ignore[method-assign]
+    said: list[Declared] = []
+    bench.rest.while_asked = lambda: said.append(bench.role.posture.now)
     bench.accuse()
     assert said[0].doing == "asking REST for the books" and said[0].limit_ms == 5000
     assert bench.role.posture.now.doing == "cycle"

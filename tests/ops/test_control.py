@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -88,7 +88,7 @@ def served(chunks: list[bytes], ms_each: int = 0, peer_uid: int | None = None) -
     clock = ManualClock()
     connection = ScriptedConnection(clock, chunks, ms_each)
     role = ControlRole(OpsSettings(), clock, COMMANDS, peer_uid=lambda _: peer_uid)
-    role.serve(connection)  # type: ignore[arg-type]
+    role.serve(cast(socket.socket, connection))
     role.on_stop()
     return connection
 

@@ -11,13 +11,15 @@ import pytest
 
 from trader.ops.live_screen import LINES_LIMIT, LiveScreen, LogLines, wait_and_draw
 from trader.ops.screen import Line
+from trader.ops.terminal import Block
 from trader.testing.manual_clock import ManualClock
 
 STATS = {"seconds": 1.0, "mode": "embedded"}
 
 
-class FakeBlock:
+class FakeBlock(Block):
     def __init__(self) -> None:
+        super().__init__(io.StringIO(), colour=False)
         self.takes, self.error = True, False
         self.frames = 0
         self.above: list[str] = []
@@ -48,7 +50,7 @@ def block() -> FakeBlock:
 
 @pytest.fixture
 def live(block: FakeBlock) -> LiveScreen:
-    return LiveScreen(block, logging.getLogger())  # type: ignore[arg-type]
+    return LiveScreen(block, logging.getLogger())
 
 
 @pytest.fixture

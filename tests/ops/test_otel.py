@@ -103,6 +103,14 @@ def test_a_collector_that_is_gone_is_one_warning_in_five_minutes_and_its_return_
     assert caplog.messages[2:] == [f"the collector at {URL}/v1/metrics takes metrics again, after 600 pushes that failed"]
 
 
+def test_a_collector_that_comes_and_goes_is_no_more_than_that(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(every_s=1)
+    for says in ("HTTP 503", "") * 100:
+        bench.collector.says = says
+        bench.run(1)
+    assert len(caplog.records) == 1
+
+
 # --- its settings ---------------------------------------------------------------------------------------------------------
 
 

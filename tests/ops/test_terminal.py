@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from typing import TextIO
 
 import pytest
 from hypothesis import given, settings
@@ -16,18 +17,20 @@ from trader.ops.terminal import Block, can_draw, painted, wants_colour
 SIZE = os.terminal_size((20, 6))
 
 
-class Terminal:
+class Terminal(io.StringIO):
     """What a terminal without wrapping makes of the few sequences that a block uses. `rows` is all that was ever shown."""
 
     encoding = "utf-8"
 
     def __init__(self) -> None:
+        super().__init__()
         self.rows, self.at, self.frames = [""], 0, 0
 
-    def write(self, text: str) -> None:
+    def write(self, text: str) -> int:
         self.frames += 1
         for token in re.findall(r"\x1b\[[0-9;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", text):
             self._play(token)
+        return len(text)
 
     def _play(self, token: str) -> None:
         if token == "\n":
@@ -53,8 +56,8 @@ def lines(*texts: str) -> list[Line]:
     return [(Span(text),) for text in texts]
 
 
-def block(terminal: Terminal | io.StringIO, size: os.terminal_size = SIZE, colour: bool = False) -> Block:
-    return Block(terminal, colour=colour, size=lambda: size, ready=lambda: True)  # type: ignore[arg-type]
+def block(terminal: TextIO, size: os.terminal_size = SIZE, colour: bool = False) -> Block:
+    return Block(terminal, colour=colour, size=lambda: size, ready=lambda: True)
 
 
 def test_a_frame_replaces_the_one_before() -> None:
@@ -104,7 +107,7 @@ def test_a_frame_is_never_wider_nor_higher_than_the_terminal() -> None:
 def test_a_terminal_of_another_size_is_drawn_anew() -> None:
     sizes = [SIZE, os.terminal_size((30, 9))]
     terminal = Terminal()
-    drawn = Block(terminal, colour=False, size=lambda: sizes.pop(0), ready=lambda: True)  # type: ignore[arg-type]
+    drawn = Block(terminal, colour=False, size=lambda: sizes.pop(0), ready=lambda: True)
     drawn.draw(lines("a", "b"), ["log"])
     drawn.draw(lines("a", "b"))
     assert terminal.rows == ["a", "b", ""]
@@ -138,7 +141,7 @@ def test_a_log_line_cannot_steer_the_terminal_either() -> None:
 
 def test_a_terminal_that_knows_only_ascii_gets_a_question_mark() -> None:
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    block(out).draw(lines("51 ¢"))  # type: ignore[arg-type]
+    block(out).draw(lines("51 ¢"))
     out.seek(0)
     assert "51 ?" in out.read()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,11 +17,9 @@ from trader.runtime.process import TunedProcess, process_facts, timer_slack_ns
 from trader.runtime.settings import RuntimeSettings, cores_of
 from trader.testing.manual_clock import ManualClock
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's knobs are Linux's")
 
-
-def tuned(**options: object) -> TunedProcess:
-    return TunedProcess(RuntimeSettings(**options), lambda: False, ManualClock())        # type: ignore[arg-type]
+def tuned(**options: Any) -> TunedProcess:
+    return TunedProcess(RuntimeSettings(**options), lambda: False, ManualClock())
 
 
 def role(name: str, native_id: int | None = 0) -> dict[str, object]:
@@ -51,7 +50,6 @@ def test_pythons_own_collector_stays_on_where_that_is_asked_for() -> None:
         assert gc.isenabled() and gc.get_freeze_count() <= set_aside
 
 
-@linux_only
 def test_a_thread_inherits_the_timer_slack_of_the_one_that_starts_it() -> None:
     found: list[int] = []
     with tuned(timer_slack_us=7):
@@ -61,7 +59,6 @@ def test_a_thread_inherits_the_timer_slack_of_the_one_that_starts_it() -> None:
     assert found == [7_000]
 
 
-@linux_only
 @pytest.mark.parametrize(("name", "is_pinned"), [("strategy", True), ("gateway-2", True), ("journal", False)])
 def test_only_threads_between_a_price_and_an_order_are_pinned(name: str, is_pinned: bool) -> None:
     everywhere = os.sched_getaffinity(0)
@@ -74,7 +71,6 @@ def test_only_threads_between_a_price_and_an_order_are_pinned(name: str, is_pinn
         os.sched_setaffinity(0, everywhere)
 
 
-@linux_only
 def test_cores_that_are_not_there_are_said_and_change_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with tuned(cpus="1023") as process:
         process.threads_run([role("strategy")])
@@ -87,7 +83,6 @@ def test_a_thread_that_has_ended_is_passed_over(caplog: pytest.LogCaptureFixture
     assert caplog.text == ""
 
 
-@linux_only
 def test_a_priority_that_the_system_refuses_is_said_with_what_to_grant(caplog: pytest.LogCaptureFixture) -> None:
     """As root it is granted; then the thread has it. Either way the log and the facts agree."""
     facts: list[dict[str, object]] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from pathlib import Path
 
@@ -123,7 +122,6 @@ def test_a_name_that_linux_would_cut_is_refused(name):
         RoleThread(ScriptedRole(name=name), lambda name, error: None)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own thread names are read from /proc")
 def test_the_kernel_shows_the_threads_name():
     seen = []
     run(ScriptedRole(name="fifteen-bytes-x", at=lambda hook: seen.append(

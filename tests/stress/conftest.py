@@ -16,6 +16,7 @@ import pytest
 
 SWITCH_INTERVAL_S = 1e-6     # the default is 5 ms
 PREEMPTION = 0.02            # at a bytecode
+PREEMPTED = ("trader.handoff", "trader.fleet.links")
 NAPS_S = (0, 0, 0, 1e-5)     # 0 lets a thread that is ready go first; the nap also lets one that has yet to wake up
 DEADLINE_S = 20              # far beyond the few seconds that a healthy run needs on a busy machine
 
@@ -70,7 +71,7 @@ def _preempting(rng):
         return before_bytecode
 
     def on_call(frame, event, arg):
-        if not frame.f_globals.get("__name__", "").startswith("trader.handoff"):
+        if not frame.f_globals.get("__name__", "").startswith(PREEMPTED):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return before_bytecode

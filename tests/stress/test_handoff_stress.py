@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import random
+import sys
 import threading
 from collections import Counter
 
@@ -14,7 +16,7 @@ from trader.handoff.inbox import ExecutorInbox, Rank, rank_of
 from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.outbox import OrderOutbox
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOrder
-from trader.model.event import Command, Control, Fill, MarketResolved, OpenOrdersRead, TradeStatus
+from trader.model.event import Command, Control, Fill, MarketResolved, OpenOrdersRead, TradeStatus, UserFeedUp
 from trader.model.intent import Mode, QuoteIntent
 
 LOST_AFTER_S = 6.0           # nobody waits this long unless the wake-up was lost
@@ -113,6 +115,23 @@ def test_four_writers_lose_no_letter_and_each_keeps_its_order_within_a_rank(run_
             numbers = [number for r, w, number in received if (r, w) == (rank, writer)]
             assert numbers == sorted(numbers)
             assert len(numbers) == LETTERS // 4
+
+
+@pytest.mark.parametrize("write", [lambda inbox: inbox.put(UserFeedUp(1)), lambda inbox: inbox.ring(urgent=True)], ids=["put", "ring"])
+def test_a_letter_lies_there_when_it_is_rung_for_however_slow_its_writer_is(write):
+    inbox = ExecutorInbox()
+
+    def dawdle(frame, event, argument):
+        if frame.f_code.co_name in ("put", "ring"):
+            threading.Event().wait(0.02)
+        return dawdle
+
+    def slowly():
+        sys.settrace(dawdle)
+        write(inbox)
+
+    threading.Thread(target=slowly, daemon=True).start()
+    assert inbox.get(LOST_AFTER_S / 3) is not None
 
 
 # --- doorbell -------------------------------------------------------------------------------------------------------
@@ -214,6 +233,30 @@ def test_each_request_is_taken_once_and_no_gateway_sleeps_while_work_waits(run_t
     taken = [r for requests in pool.taken.values() for r in requests if r.seq >= 0]
     assert sorted(r.seq for r in taken) == list(range(REQUESTS))
     assert all(isinstance(r, (CancelOrders, CancelMarket)) for r in pool.taken[0])
+
+
+def test_a_thread_that_takes_what_another_was_woken_for_passes_its_own_on():
+    """`gateway-0` is woken for a cancel and dawdles; the thread that was woken for the place takes the cancel instead."""
+    outbox, took = OrderOutbox(), queue.SimpleQueue()
+
+    def serve(*, only_cancels, dawdles=None):
+        sys.settrace(dawdles)
+        took.put(outbox.take(only_cancels=only_cancels, timeout_s=LOST_AFTER_S))
+
+    def dawdle(frame, event, argument):
+        if frame.f_code.co_name == "take" and len(outbox._parked) < 3:       # it has been woken
+            threading.Event().wait(0.2)
+        return dawdle
+
+    threads = [threading.Thread(target=serve, kwargs={"only_cancels": True, "dawdles": dawdle}, daemon=True),
+               *(threading.Thread(target=serve, kwargs={"only_cancels": False}, daemon=True) for _ in range(2))]
+    for number, thread in enumerate(threads, 1):
+        thread.start()
+        while len(outbox._parked) < number:
+            pass
+    outbox.put(CancelOrders(1, ("0x1",)))
+    outbox.put(PlaceOrders(2, 0, ()))
+    assert [type(took.get(timeout=LOST_AFTER_S / 2)) for _ in range(2)] == [CancelOrders, PlaceOrders]
 
 
 @pytest.mark.parametrize("gateways", [(0,), (1,), (2, 3)], ids=["only gateway-0 is free", "only one other is", "two others are"])

@@ -5,6 +5,13 @@ import pytest
 from trader.testing.desk_process import DeskProcess, Wallet
 from trader.testing.exchange_process import running_exchange
 
+LONG = ("test_short_soaks.py", "test_fleet_churn.py")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes a minute goes first, so that the others run beside it."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="module")
 def exchange():

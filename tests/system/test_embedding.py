@@ -79,6 +79,13 @@ def test_the_strategy_of_the_second_example_is_the_one_that_quotes(tmp_path):
     assert said["summary"]["orders_acked"] > 0 and said["summary"]["open_orders_at_exit"] == 0
 
 
+def test_the_fleet_of_the_third_example_watches_markets_and_leaves_nothing_running(tmp_path):
+    said, _ = output_of(examples()[2], tmp_path)
+    assert said["fleet"]["running"] is True and said["fleet"]["registry"]["subscribed"] >= 2
+    assert said["fleet"]["router"]["messages_routed"] > 0
+    assert said["summary"]["exit_reason"] == "end of with block" and said["summary"]["session"] == "stopped"
+
+
 def documented(*headings):
     """The keys in the first column of the tables below these headings of docs/summary.md."""
     page = (ROOT / "docs" / "summary.md").read_text()

@@ -168,6 +168,14 @@ def test_a_worker_that_hangs_is_found_by_its_silence(start_fleet):
     until(lambda: worker_pids(fleet).get("0") not in (None, hung), "it is replaced", 8)
 
 
+def test_filters_decide_what_is_watched_and_a_link_group_where(start_fleet, wide_exchange):
+    fleet = start_fleet(series="btc-up-or-down-hourly", tags="crypto, sports", link_groups="btc-up-or-down-hourly")
+    until(lambda: all_subscribed(fleet, 4), "the hourly windows have their books")
+    workers = until(lambda: (rows := fleet.stats()["workers"]["worker_stats"].values()) and all("assets" in row for row in rows) and rows,
+                    "both workers have told of themselves")
+    assert sorted(row["assets"] for row in workers) == [0, 8] and fleet.stats()["registry"]["total_markets"] == 4
+
+
 def test_markets_are_born_at_once_and_end(start_fleet):
     with running_exchange(speed=1, seed=6, markets=20, market_life_s=6, market_moves_per_s=20) as exchange:
         fleet = start_fleet(exchange, grace_s=1.0, cleanup_s=0.5, expiry_s=0.5, discovery_s=60.0)

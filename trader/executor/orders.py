@@ -65,8 +65,8 @@ class Tracked:
 
     @property
     def untouched(self) -> bool:
-        """Ended, and by the venue's last word without a trade."""
-        return self.done and self.final and not (self.matched_micro or self.traded_micro)
+        """Ended, and by the venue's last word without a trade. Of one that it did not know there may still be a later word."""
+        return self.done and self.final and not (self.matched_micro or self.traded_micro or self.absent_answers)
 
     @property
     def is_bid(self) -> bool:

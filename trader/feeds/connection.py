@@ -166,6 +166,8 @@ class Connection:
                 if not data:
                     return payloads
                 self._sort(line, self._reader.feed(data), payloads)
+                if not line.has_more():
+                    return payloads
             self._more = True
         except ConnectionLost as end:
             if not payloads:

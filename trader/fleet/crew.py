@@ -168,7 +168,7 @@ class Crew:
     def _serve(self, number: int, life: Life, now_ns: int) -> None:
         self.links[number].flush()
         try:
-            data = life.end.recv(1 << 20)
+            data = life.end.recv(1 << 16)
             for parcel in life.unpacker.feed(data):
                 self._hear(number, parcel, now_ns)
         except BlockingIOError:

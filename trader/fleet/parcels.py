@@ -54,7 +54,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Parcel]:
+    def feed(self, data: bytes | memoryview) -> Iterator[Parcel]:
         buffer = self._rest
         buffer += data
         at, size = 0, len(buffer)

@@ -31,8 +31,8 @@ from trader.venues.polymarket.market_stream import PolymarketMarketStream
 
 log = logging.getLogger(__name__)
 
-READ_BYTES = 1024 * 1024
-MOST_READS = 2                       # of one cycle: deadlines and reports must not wait for the end of a flood
+READ_BYTES = 256 * 1024
+MOST_READS = 8                       # of one cycle: deadlines and reports must not wait for the end of a flood
 ASK_AGAIN_EVERY_NS = 1_000_000_000
 PARK_MS = 250
 
@@ -149,6 +149,7 @@ class Pipe:
         self._end = end
         end.setblocking(False)
         self._unsent = bytearray()
+        self._buffer = memoryview(bytearray(READ_BYTES))     # kept: for one of this size malloc would map fresh pages at every read
         self._poll = select.poll()
 
     def say(self, word: Word) -> None:
@@ -167,12 +168,12 @@ class Pipe:
         self._poll.register(self._end, select.POLLIN | (select.POLLOUT if self._unsent else 0))
         self._poll.poll(timeout_ms)
 
-    def read(self) -> bytes | None:
-        """What has arrived; empty: nothing; None: the fleet is gone."""
+    def read(self) -> memoryview | None:
+        """What has arrived, until the next call; empty: nothing; None: the fleet is gone."""
         try:
-            return self._end.recv(READ_BYTES) or None
+            return self._buffer[:self._end.recv_into(self._buffer)] or None
         except BlockingIOError:
-            return b""
+            return self._buffer[:0]
         except ConnectionError:
             return None
 
@@ -190,6 +191,8 @@ def serve(pipe: Pipe, worker: Worker) -> None:
                 break
             for parcel in unpacker.feed(data):
                 worker.take(parcel)
+            if len(data) < READ_BYTES:           # the socket is empty; what comes meanwhile ends the next wait
+                break
         worker.end_cycle()
         pipe.flush()
 

@@ -121,6 +121,6 @@ def launcher(settings: FleetSettings) -> Launch:
 
 def _received(end: socket.socket) -> bytes:
     try:
-        return end.recv(1 << 20)
+        return end.recv(1 << 16)
     except OSError:
         return b""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from enum import IntEnum
 
-from trader.handoff.doorbell import Doorbell
 from trader.model.event import (
     Control,
     ExecutorEvent,
@@ -42,28 +42,35 @@ _RANK_OF: dict[type, Rank] = {
 class ExecutorInbox:
     """Writers: feeds, gateway, markets, control, supervisor. Reader: executor. Grows; `crowded` calls the guard.
 
-    A lane a rank, each in order of arrival: append, popleft and the ring are one C call each, so that a letter costs neither side a
-    lock that it could wait at.
+    A lane a rank, each in order of arrival. Append, popleft and ring are one C call each: nobody ever holds a lock that the other side
+    could wait at.
     """
 
     def __init__(self, limit: int = 1000) -> None:
         self._lanes: tuple[deque[ExecutorEvent], ...] = tuple(deque() for _ in Rank)
-        self._bell = Doorbell()
+        self._silence = threading.Lock()             # as in `doorbell`: locked means that nobody rang
+        self._silence.acquire()
         self._limit = limit
 
     def put(self, event: ExecutorEvent) -> None:     # any thread
         self._lanes[rank_of(event)].append(event)    # visible first, then ring
-        self._bell.ring()
+        self._wake()
 
     def ring(self, urgent: bool) -> None:            # strategy thread, through the mailbox
         self._lanes[Rank.STOP if urgent else Rank.INTENT].append(MailWaiting())
-        self._bell.ring()
+        self._wake()
 
     def get(self, timeout_s: float) -> ExecutorEvent | None:         # executor thread; its parking spot
         event = self._first()
-        while event is None and timeout_s > 0 and self._bell.wait(timeout_s):
+        while event is None and timeout_s > 0 and self._silence.acquire(timeout=timeout_s):
             event = self._first()                    # None: it rang for a letter that was taken before; wait on
         return event
+
+    def _wake(self) -> None:
+        try:
+            self._silence.release()
+        except RuntimeError:                         # rung already and not heard yet: one wake-up serves both
+            return
 
     def _first(self) -> ExecutorEvent | None:
         for lane in self._lanes:

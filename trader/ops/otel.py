@@ -51,7 +51,7 @@ class OtelRole:
         self._pacer = Pacer(clock, every_s * 10**9)
         self._since_ns = clock.wall_ms() * 10**6
         self._failed = 0             # in a row
-        self._warned_ns = 0
+        self._warned_ns = -WARN_AGAIN_NS
         self.posture = Posture(clock)
 
     def on_start(self) -> None:
@@ -81,7 +81,7 @@ class OtelRole:
     def _complain(self, why: str) -> None:
         now_ns = self._clock.monotonic_ns()
         self._failed += 1
-        if self._failed == 1 or now_ns - self._warned_ns >= WARN_AGAIN_NS:
+        if now_ns - self._warned_ns >= WARN_AGAIN_NS:        # also of one that comes and goes
             self._warned_ns = now_ns
             log.warning("the collector at %s did not take the metrics (%s); failed in a row: %d. Check ops.otel_endpoint and its "
                         "own log. Trading goes on, and nothing that is counted gets lost.", self._collector.url, why, self._failed)

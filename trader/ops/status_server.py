@@ -1,7 +1,7 @@
 """The status server: health, stats, metrics, thread dump and dashboard over HTTP, for readers only.
 
-Role `ops-http` waits for its sockets, builds the pages, and once a second takes a row for the charts. A port that cannot be had is a
-warning: trading goes on without the server.
+Role `ops-http` waits for its sockets and builds the pages. Once a second it asks the trader for its stats, which charts and pages share,
+so that readers cost little more the more they are. A port that cannot be had is a warning: trading goes on without the server.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import math
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from waitress import wasyncore
 from waitress.server import create_server
@@ -24,10 +24,9 @@ from trader.runtime.clock import Clock
 from trader.runtime.role import Posture
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 PARK_S = 0.2
-KEPT_NS = 250_000_000
+MOST_AT_ONCE = 100                       # requests between two looks at the sockets
 MOST_UNREAD_BYTES = 1_000_000            # of answers to one reader
 _LIMITS = {                              # of waitress: a reader that stalls, floods or sends nonsense takes little
     "connection_limit": 64, "channel_timeout": 60, "cleanup_interval": 10, "max_request_header_size": 16_384,
@@ -41,10 +40,10 @@ class StatusRole:
     name = "ops-http"
 
     def __init__(self, settings: OpsSettings, trader: Shown, clock: Clock, on_listening: Callable[[str], None]) -> None:
-        self._settings, self._clock, self._on_listening = settings, clock, on_listening
-        self._trader = trader._replace(stats=Kept(trader.stats, clock), health=Kept(trader.health, clock))
+        self._settings, self._trader, self._clock, self._on_listening = settings, trader, clock, on_listening
         self.posture = Posture(clock)
         self.series = Series()
+        self._stats: dict[str, Any] = {}         # of the last look
         self._due_ns = 0
         self._sockets: dict[int, Any] = {}       # waitress keeps its channels here
         self._requests = _Requests()
@@ -54,9 +53,10 @@ class StatusRole:
         listener = _listener(self._settings)
         if listener is None:
             return
-        pages = StatusPages(self._trader, self.series, self._settings.status_token)
-        create_server(pages, map=self._sockets, _dispatcher=self._requests, sockets=[listener], **_LIMITS)
-        url = _url(listener)
+        pages = StatusPages(self._trader._replace(stats=lambda: self._stats), self.series, self._settings.status_token)
+        server = create_server(pages, map=self._sockets, _dispatcher=self._requests, sockets=[listener], **_LIMITS)
+        server.pull_trigger = _Requests.nobody_waits
+        url = url_of(listener.getsockname())
         log.info("status server: %s shows the dashboard; /health /stats /metrics /threads", url)
         self._on_listening(url)
 
@@ -67,28 +67,15 @@ class StatusRole:
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._due_ns:
             self._due_ns = now_ns + EVERY_NS
-            self.series.add(self._trader.stats(), self._clock.wall_ms())
-        wait_ms = min(int(PARK_S * 1000), math.ceil((self._due_ns - now_ns) / 1e6))
+            self._stats = self._trader.stats()
+            self.series.add(self._stats, self._clock.wall_ms())
+        wait_ms = 0 if self._requests else min(int(PARK_S * 1000), math.ceil((self._due_ns - now_ns) / 1e6))
         wasyncore.loop(timeout=wait_ms / 1000, use_poll=True, map=self._sockets, count=1)
         self._requests.answer()
 
     def on_stop(self) -> None:
         self._requests.shutdown()
         wasyncore.close_all(self._sockets, ignore_all=True)
-
-
-class Kept(Generic[T]):
-    """An answer that readers share who come within a quarter of a second: a scrape needs what `/stats` and `/health` just said."""
-
-    def __init__(self, ask: Callable[[], T], clock: Clock) -> None:
-        self._ask, self._clock = ask, clock
-        self._answer: tuple[T, int] | None = None    # and when it was given
-
-    def __call__(self) -> T:
-        now_ns = self._clock.monotonic_ns()
-        if self._answer is None or now_ns - self._answer[1] >= KEPT_NS:
-            self._answer = self._ask(), now_ns
-        return self._answer[0]
 
 
 class _Requests:
@@ -98,24 +85,27 @@ class _Requests:
     def __init__(self) -> None:
         self._waiting: deque[Any] = deque()      # connections with a request that is complete
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
 
     def add_task(self, connection: Any) -> None:
         """Called by waitress. One connection is in here once, however many requests it has sent."""
         self._waiting.append(connection)
 
     def answer(self) -> None:
-        """One request of each connection. Who does not read his answers gets no more, and after a minute is disconnected."""
-        for _ in range(len(self._waiting)):
+        """Who asks for more while he leaves his answers unread is disconnected."""
+        for _ in range(min(len(self._waiting), MOST_AT_ONCE)):
             connection = self._waiting.popleft()
             if connection.total_outbufs_len > MOST_UNREAD_BYTES:
-                self._waiting.append(connection)
+                connection.handle_close()
             else:
                 connection.service()
 
+    @staticmethod
+    def nobody_waits() -> None:
+        """In place of what wakes the thread at the sockets when another has answered: a turn through the kernel a request."""
+
     def shutdown(self) -> None:
-        """Called by waitress."""
         self._waiting.clear()
 
 
@@ -141,6 +131,7 @@ def _bound(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
+def url_of(address: Sequence[str | int]) -> str:
+    """`address` as `getsockname` has it: two parts, or the four of IPv6."""
+    host, port = str(address[0]), address[1]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

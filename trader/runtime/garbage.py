@@ -1,8 +1,8 @@
 """The role `gc`: memory that only a search finds. All else is freed by reference counts. Started by `TunedProcess`, fed by nobody.
 
 With the collector switched off, what refers to itself stays until this thread looks for it: an answer of httpx does, and holds its
-connection. What is young is looked through five times a second, some hundred objects in a few tens of microseconds; everything, for
-which the interpreter stands still for longer, when a desk has become flat. Then the C library's free pages go back to the system too.
+connection. What is young is looked through once a second, some hundred objects in a few tens of microseconds; everything, for which the
+interpreter stands still for longer, when a desk has become flat. Then the C library's free pages go back to the system too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from trader.runtime.role import Posture
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
+YOUNG_EVERY_NS = 1_000_000_000
 COLLECT_EVERY_NS = 60_000_000_000    # at most: a desk that is flat for an hour has no garbage to speak of
 MOST_UNCOLLECTED = 500_000           # objects; then everything is looked through although orders are open
 
@@ -32,15 +33,17 @@ class QuietCollector:
         """`over` is set when it need not wait any longer."""
         self._is_flat, self._clock, self._over = is_flat, clock, over
         self.posture = Posture(clock)
-        self._collected_ns = self._counted_ns = clock.monotonic_ns()
+        self._young_ns = self._collected_ns = self._counted_ns = clock.monotonic_ns()
 
     def on_start(self) -> None:
         pass
 
     def do_work(self) -> None:
         self._over.wait(LOOK_S)
-        gc.collect(0)
         now_ns = self._clock.monotonic_ns()
+        if now_ns - self._young_ns >= YOUNG_EVERY_NS:
+            self._young_ns = now_ns
+            gc.collect(0)
         if now_ns - self._collected_ns >= COLLECT_EVERY_NS and (self._is_flat() or self._is_crowded(now_ns)):
             self._collect()
 

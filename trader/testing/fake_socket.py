@@ -68,6 +68,9 @@ class FakeSocket:
             raise ConnectionLost(arrived, remedy="It is scripted.")
         return arrived
 
+    def has_more(self) -> bool:
+        return self.is_readable
+
     def send(self, text: str) -> None:
         if self.refuses_to_send:
             raise ConnectionLost("sending failed", remedy="It is scripted.")
