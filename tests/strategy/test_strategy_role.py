@@ -335,3 +335,24 @@ def test_a_new_phase_of_the_window_runs_when_it_begins_without_a_ring_or_a_tick(
     before = desk.strategy.asked
     desk.tick(ms=40)
     assert (desk.strategy.asked - before, desk.role.stats().triggers["close"]) == (1, 1)
+
+
+def test_rings_for_a_touch_that_stays_change_nothing_and_the_next_move_of_it_still_runs(desk):
+    desk.tick()
+    for size in (101, 102, 103):
+        desk.inputs.books.publish(desk.make.book()._replace(yes=desk.make.top([(4000, 500), (3900, size)], [(6000, size)])))
+        assert desk.ring() is None
+    asked = desk.strategy.asked
+    desk.inputs.books.publish(desk.make.book()._replace(yes=desk.make.top([(3900, 103)], [(6000, 103)])))
+    desk.ring(ms=1)
+    assert desk.strategy.asked == asked + 1
+
+
+def test_a_touch_that_turns_out_to_be_our_own_is_looked_at_anew(desk):
+    """Same book, other working orders: what others quote has moved."""
+    desk.tick()
+    desk.ring()
+    asked = desk.strategy.asked
+    desk.inputs.inventory.publish(desk.make.inventory(working=(desk.make.order(Side.BUY, 4000, 500),)))
+    desk.ring(ms=1)
+    assert desk.strategy.asked == asked + 1

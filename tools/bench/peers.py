@@ -29,13 +29,18 @@ def environment(python: str) -> Path:
     """Its interpreter. `made` is written last, so that an interrupted installation is begun anew."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trader-bench" / "peers"
     if not (folder / "made").exists():
-        if shutil.which(python) is None:
-            sys.exit(f"peers.py: there is no {python}. Install it, or name another with --python.")
+        if not _runs(python):
+            sys.exit(f"peers.py: {python} does not run. Install it, or name another with --python (with pyenv: set PYENV_VERSION).")
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", str(folder)], check=True)
         subprocess.run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *NEEDS], check=True, stdout=sys.stderr)
         (folder / "made").touch()
     return folder / "bin/python"
+
+
+def _runs(python: str) -> bool:
+    """A shim of a version manager may be there without the Python behind it."""
+    return shutil.which(python) is not None and subprocess.run([python, "-c", ""], stderr=subprocess.DEVNULL).returncode == 0
 
 
 def said_by(command: list[str]) -> dict[str, Any]:
