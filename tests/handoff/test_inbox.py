@@ -36,7 +36,7 @@ EVENTS = [FILL, UPDATE, PLACED, CANCELLED, STOP, PAUSE, RESUME, CANCEL_ALL, Mark
 
 
 class Incomparable:
-    """A payload that must never be looked at."""
+    """A payload that must never be looked at by the heap."""
 
     def __lt__(self, other):
         raise AssertionError("payloads were compared")
@@ -113,13 +113,6 @@ def test_letters_come_out_sorted_by_rank_and_by_arrival_within_a_rank_and_none_i
 def test_an_empty_inbox_answers_none_at_once_when_the_deadline_has_passed():
     assert ExecutorInbox().get(0) is None
     assert ExecutorInbox().get(-1) is None
-
-
-def test_letters_that_were_taken_without_waiting_wake_nobody_later():
-    inbox = ExecutorInbox()
-    inbox.put(FILL)
-    assert inbox.get(0) is FILL
-    assert inbox.get(0.001) is None
 
 
 def test_it_is_crowded_above_the_limit_and_keeps_every_letter():

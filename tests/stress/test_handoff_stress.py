@@ -16,7 +16,7 @@ from trader.handoff.inbox import ExecutorInbox, Rank, rank_of
 from trader.handoff.mailbox import IntentMailbox
 from trader.handoff.outbox import OrderOutbox
 from trader.model.action import CancelMarket, CancelOrders, PlaceOrders, ReadOrder
-from trader.model.event import Command, Control, Fill, MarketResolved, OpenOrdersRead, TradeStatus, UserFeedUp
+from trader.model.event import Command, Control, Fill, MarketResolved, OpenOrdersRead, TradeStatus
 from trader.model.intent import Mode, QuoteIntent
 
 LOST_AFTER_S = 6.0           # nobody waits this long unless the wake-up was lost
@@ -115,23 +115,6 @@ def test_four_writers_lose_no_letter_and_each_keeps_its_order_within_a_rank(run_
             numbers = [number for r, w, number in received if (r, w) == (rank, writer)]
             assert numbers == sorted(numbers)
             assert len(numbers) == LETTERS // 4
-
-
-@pytest.mark.parametrize("write", [lambda inbox: inbox.put(UserFeedUp(1)), lambda inbox: inbox.ring(urgent=True)], ids=["put", "ring"])
-def test_a_letter_lies_there_when_it_is_rung_for_however_slow_its_writer_is(write):
-    inbox = ExecutorInbox()
-
-    def dawdle(frame, event, argument):
-        if frame.f_code.co_name in ("put", "ring"):
-            threading.Event().wait(0.02)
-        return dawdle
-
-    def slowly():
-        sys.settrace(dawdle)
-        write(inbox)
-
-    threading.Thread(target=slowly, daemon=True).start()
-    assert inbox.get(LOST_AFTER_S / 3) is not None
 
 
 # --- doorbell -------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
+import itertools
+import queue
 from enum import IntEnum
 
 from trader.model.event import (
@@ -42,45 +42,29 @@ _RANK_OF: dict[type, Rank] = {
 class ExecutorInbox:
     """Writers: feeds, gateway, markets, control, supervisor. Reader: executor. Grows; `crowded` calls the guard.
 
-    A lane a rank, each in order of arrival. Append, popleft and ring are one C call each: nobody ever holds a lock that the other side
-    could wait at.
+    Ordered by (rank, arrival). Arrival is unique, so the heap never compares two events.
     """
 
     def __init__(self, limit: int = 1000) -> None:
-        self._lanes: tuple[deque[ExecutorEvent], ...] = tuple(deque() for _ in Rank)
-        self._silence = threading.Lock()             # as in `doorbell`: locked means that nobody rang
-        self._silence.acquire()
+        self._letters: queue.PriorityQueue[tuple[Rank, int, ExecutorEvent]] = queue.PriorityQueue()
+        self._arrival = itertools.count()            # next() is one C call: unique across threads
         self._limit = limit
 
     def put(self, event: ExecutorEvent) -> None:     # any thread
-        self._lanes[rank_of(event)].append(event)    # visible first, then ring
-        self._wake()
+        self._letters.put((rank_of(event), next(self._arrival), event))
 
     def ring(self, urgent: bool) -> None:            # strategy thread, through the mailbox
-        self._lanes[Rank.STOP if urgent else Rank.INTENT].append(MailWaiting())
-        self._wake()
+        self._letters.put((Rank.STOP if urgent else Rank.INTENT, next(self._arrival), MailWaiting()))
 
     def get(self, timeout_s: float) -> ExecutorEvent | None:         # executor thread; its parking spot
-        event = self._first()
-        while event is None and timeout_s > 0 and self._silence.acquire(timeout=timeout_s):
-            event = self._first()                    # None: it rang for a letter that was taken before; wait on
-        return event
-
-    def _wake(self) -> None:
         try:
-            self._silence.release()
-        except RuntimeError:                         # rung already and not heard yet: one wake-up serves both
-            return
-
-    def _first(self) -> ExecutorEvent | None:
-        for lane in self._lanes:
-            if lane:
-                return lane.popleft()
-        return None
+            return (self._letters.get(timeout=timeout_s) if timeout_s > 0 else self._letters.get_nowait())[2]
+        except queue.Empty:
+            return None
 
     @property
     def depth(self) -> int:
-        return sum(map(len, self._lanes))
+        return self._letters.qsize()
 
     @property
     def crowded(self) -> bool:
