@@ -25,8 +25,9 @@ done
 _FISH = """
 source $argv[1]
 for line in $argv[2..]
-    string join ' ' (complete -C $line | string replace -r '\\t.*' '')
+    string join -- ' ' (complete -C $line | string replace -r '\\t.*' '')
 end
+true                # string replace is not content when it found nothing to replace
 """
 # A zsh that is typed to in a terminal of its own; control-T completes the line and prints it between < and >.
 _ZSH = r"""

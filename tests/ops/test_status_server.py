@@ -164,6 +164,21 @@ def test_the_trader_is_asked_once_a_second_however_many_readers_there_are() -> N
     assert numbers == {b"1}", 200} and later.endswith(b":2}") and len(asked) == 2
 
 
+def test_a_scrape_right_behind_a_look_at_the_health_shares_it_and_a_later_look_is_new() -> None:
+    asked: list[bool] = []
+
+    def health() -> dict[str, Any]:
+        asked.append(True)
+        return {"ok": len(asked) == 1, "components": {}}
+
+    served = Served(OpsSettings(status_port=0), shown()._replace(health=health), clock := ManualClock())
+    first = [served.get("/health")[0], served.get("/metrics")[0], len(asked)]
+    clock.advance(ms=100)
+    later = [served.get("/health")[0], len(asked)]
+    served.close()
+    assert (first, later) == ([200, 200, 1], [503, 2])
+
+
 def test_nothing_is_left_of_it_at_the_end() -> None:
     def left() -> tuple[int, list[str]]:
         return len(os.listdir("/proc/self/fd")), sorted(thread.name for thread in threading.enumerate())

@@ -26,6 +26,7 @@ from trader.runtime.role import Posture
 log = logging.getLogger(__name__)
 
 PARK_S = 0.2
+SHARED_NS = 100_000_000
 MOST_AT_ONCE = 100                       # requests between two looks at the sockets
 MOST_UNREAD_BYTES = 1_000_000            # of answers to one reader
 _LIMITS = {                              # of waitress: a reader that stalls, floods or sends nonsense takes little
@@ -44,6 +45,7 @@ class StatusRole:
         self.posture = Posture(clock)
         self.series = Series()
         self._stats: dict[str, Any] = {}         # of the last look
+        self._health: tuple[dict[str, Any], int] | None = None       # the last answer, and when it was given
         self._due_ns = 0
         self._sockets: dict[int, Any] = {}       # waitress keeps its channels here
         self._requests = _Requests()
@@ -53,7 +55,8 @@ class StatusRole:
         listener = _listener(self._settings)
         if listener is None:
             return
-        pages = StatusPages(self._trader._replace(stats=lambda: self._stats), self.series, self._settings.status_token)
+        shown = self._trader._replace(stats=lambda: self._stats, health=self._examined)
+        pages = StatusPages(shown, self.series, self._settings.status_token)
         server = create_server(pages, map=self._sockets, _dispatcher=self._requests, sockets=[listener], **_LIMITS)
         server.pull_trigger = _Requests.nobody_waits
         url = url_of(listener.getsockname())
@@ -76,6 +79,13 @@ class StatusRole:
     def on_stop(self) -> None:
         self._requests.shutdown()
         wasyncore.close_all(self._sockets, ignore_all=True)
+
+    def _examined(self) -> dict[str, Any]:
+        """Of the moment; a scrape right behind `/health` shares its answer."""
+        now_ns = self._clock.monotonic_ns()
+        if self._health is None or now_ns - self._health[1] >= SHARED_NS:
+            self._health = self._trader.health(), now_ns
+        return self._health[0]
 
 
 class _Requests:

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
 import orjson
 
-from trader.errors import ConnectionLost, WireError
+from trader.errors import WireError
 from trader.model.units import MoneyMicro, decimal_text, price_bp_from_wire, scaled_int
 from trader.venues.contract import CatalogueQuery, ListedMarket
-from trader.venues.polymarket.discovery import padded_condition_id
-from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
+from trader.venues.polymarket.gamma import GammaClient, gamma_time, json_list, padded_condition_id
+from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, unreadable
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,7 @@ class GammaCatalogue:
     """Implements `contract.Catalogue`. `unreadable` counts markets that were left out because they could not be read."""
 
     def __init__(self, gamma_url: str, client: httpx.Client | None = None) -> None:
-        self._url = gamma_url.rstrip("/")
-        self._client = client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S))
+        self._gamma = GammaClient(gamma_url, DEADLINE_S, "the filters of fleet", client)
         self._series_ids: dict[str, str] = {}        # by slug; neither ever changes
         self.unreadable = 0
 
@@ -47,9 +46,9 @@ class GammaCatalogue:
     def _wanted(self, query: CatalogueQuery) -> dict[str, Any]:
         """`closed=false` alone returns years of stale events, so a listing is bounded by `end_date_min`."""
         wanted: dict[str, Any] = {"closed": "false", "order": "endDate", "ascending": "true", "limit": PAGE_LIMIT,
-                                  "end_date_min": _iso(query.end_min_ms)}
+                                  "end_date_min": gamma_time(query.end_min_ms)}
         if query.end_max_ms is not None:
-            wanted["end_date_max"] = _iso(query.end_max_ms)
+            wanted["end_date_max"] = gamma_time(query.end_max_ms)
         if query.min_volume_micro:
             wanted["volume_min"] = decimal_text(query.min_volume_micro, 6)
         if query.series:
@@ -58,7 +57,7 @@ class GammaCatalogue:
 
     def _series_id(self, slug: str) -> str:
         if slug not in self._series_ids:
-            answer = self._get("/series", {"slug": slug})
+            answer = self._gamma.get("/series", {"slug": slug})
             try:
                 found = [str(row["id"]) for row in answer or () if row["slug"] == slug]
             except UNREADABLE as why:
@@ -73,7 +72,7 @@ class GammaCatalogue:
         wanted = dict(wanted)
         cursors: set[str] = set()
         for _ in range(MOST_PAGES):
-            answer = self._get("/events/keyset", wanted)
+            answer = self._gamma.get("/events/keyset", wanted)
             if not isinstance(answer, dict) or not isinstance(answer.get("events"), list):
                 raise WireError("Gamma answered /events/keyset without `events`.", remedy=CHANGELOG)
             yield [market for market in self._markets(answer["events"]) if query.fits(market)]
@@ -87,25 +86,11 @@ class GammaCatalogue:
         raise WireError(f"Gamma's listing has more than {MOST_PAGES} pages.", remedy="Narrow it with fleet.tags, series or ends_within_h.")
 
     def event(self, slug: str) -> list[ListedMarket]:
-        answer = self._get(f"/events/slug/{slug}", {})
+        answer = self._gamma.get(f"/events/slug/{slug}", {})
         return [] if answer is None else self._markets([answer])
 
     def close(self) -> None:
-        self._client.close()
-
-    def _get(self, path: str, query: dict[str, Any]) -> Any:
-        """The decoded answer; None for 404."""
-        try:
-            answer = self._client.get(self._url + path, params=query)
-        except httpx.HTTPError as why:
-            raise ConnectionLost(f"Gamma did not answer {path} ({type(why).__name__}: {why}).",
-                                 remedy="It is asked again; check polymarket.gamma_url if this goes on.") from None
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            raise ConnectionLost(f"Gamma answered {path} with HTTP {answer.status_code}.",
-                                 remedy="It is asked again; check polymarket.gamma_url and the filters of fleet if this goes on.")
-        return json_from_wire(f"Gamma's answer to {path}", answer.content)
+        self._gamma.close()
 
     def _markets(self, events: list[Any]) -> list[ListedMarket]:
         """One unreadable market must not hide the others."""
@@ -130,7 +115,7 @@ class GammaCatalogue:
 
 def listed_market(row: dict[str, Any], event: dict[str, Any]) -> ListedMarket:
     """Raises when something that a book depends on is missing. Labels do not matter here: any two outcomes have books."""
-    tokens = tuple(str(token) for token in _texts(row["positionIds"] if row.get("version") == "v2" else row["clobTokenIds"]))
+    tokens = tuple(str(token) for token in json_list(row["positionIds"] if row.get("version") == "v2" else row["clobTokenIds"]))
     if len(tokens) != 2 or len(set(tokens)) != 2 or not all(token.isdigit() for token in tokens):
         raise WireError(f"tokens {tokens} are not two.", remedy=CHANGELOG)
     return ListedMarket(
@@ -153,15 +138,3 @@ def _is_open(row: dict[str, Any]) -> bool:
 def _decimal(value: str | float) -> str:
     """Gamma writes a volume as a text or as a number, with more digits than a dollar has. Only a filter looks at it."""
     return f"{float(value):.6f}"
-
-
-def _texts(value: Any) -> list[Any]:
-    """Gamma writes lists as JSON inside a string."""
-    found = orjson.loads(value) if isinstance(value, str) else value
-    if not isinstance(found, list):
-        raise WireError(f"{value!r} is not a list.", remedy=CHANGELOG)
-    return found
-
-
-def _iso(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

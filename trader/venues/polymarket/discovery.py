@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
 import orjson
 
-from trader.errors import ConnectionLost, WireError
+from trader.errors import WireError
 from trader.model.market import Market
 from trader.model.units import BP_PER_DOLLAR, PriceBp, SizeMicro, price_bp_from_wire, scaled_int, size_micro_from_wire
 from trader.venues.contract import Listing
+from trader.venues.polymarket.gamma import GammaClient, gamma_time, json_list, padded_condition_id
 from trader.venues.polymarket.terms import fees_from_gamma, rewards_from_gamma, settles_on
-from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, json_from_wire, unreadable
+from trader.venues.polymarket.wire import CHANGELOG, UNREADABLE, unreadable
 
 log = logging.getLogger(__name__)
 
 PAGE_LIMIT = 10                  # windows of one page: ten hours ahead are enough, and later ones are asked for later
 DEADLINE_S = 5.0
 _YES_LABELS, _NO_LABELS = ("up", "yes"), ("down", "no")
-_HEX_OF_CONDITION = 64
 _WITHOUT_YEAR = re.compile(r"[a-z]+-up-or-down-[a-z]+-\d{1,2}-\d{1,2}[ap]m-et")        # until April 2026; still resolve
 
 
@@ -33,14 +33,13 @@ class GammaDiscovery:
     """Implements `contract.Discovery`."""
 
     def __init__(self, gamma_url: str, client: httpx.Client | None = None) -> None:
-        self._url = gamma_url.rstrip("/")
-        self._client = client or httpx.Client(timeout=httpx.Timeout(DEADLINE_S))
+        self._gamma = GammaClient(gamma_url, DEADLINE_S, "series_id", client)
         self._warned: set[str] = set()
 
     def windows(self, series_id: int, now_ms: int) -> Listing:
         """`closed=false` alone returns years of stale events, so the listing is bounded by `end_date_min`."""
-        answer = self._get("/events/keyset", {
-            "series_id": series_id, "closed": "false", "order": "endDate", "ascending": "true", "end_date_min": _iso(now_ms),
+        answer = self._gamma.get("/events/keyset", {
+            "series_id": series_id, "closed": "false", "order": "endDate", "ascending": "true", "end_date_min": gamma_time(now_ms),
             "limit": PAGE_LIMIT,
         })
         if not isinstance(answer, dict) or "events" not in answer:
@@ -50,13 +49,13 @@ class GammaDiscovery:
 
     def by_slug(self, slug: str, now_ms: int) -> Listing:
         """A slug without a year leads to the window of an earlier year for ever: refused when that is over."""
-        event = self._get(f"/events/slug/{slug}", {})
-        rows = [row for row in [self._get(f"/markets/slug/{slug}", {})] if row is not None] if event is None else _markets_of([event])
+        event = self._gamma.get(f"/events/slug/{slug}", {})
+        rows = [row for row in [self._gamma.get(f"/markets/slug/{slug}", {})] if row is not None] if event is None else _markets_of([event])
         if len(rows) > 1:
             raise WireError(f"event {slug} has {len(rows)} markets.", remedy="Set market.condition_id to that of one, or market.slug to "
                             f"its own, as in {rows[0].get('slug')}.")
         if rows and _WITHOUT_YEAR.fullmatch(slug) and _ends_ms(rows[0]) <= now_ms:
-            raise WireError(f"slug {slug} names no year, and leads to a window that ended {_iso(_ends_ms(rows[0]))}.",
+            raise WireError(f"slug {slug} names no year, and leads to a window that ended {gamma_time(_ends_ms(rows[0]))}.",
                             remedy="Write the year into market.slug, as in bitcoin-up-or-down-november-21-2026-3pm-et.")
         return self._listing(rows)
 
@@ -66,7 +65,7 @@ class GammaDiscovery:
 
     def winner(self, market: Market) -> str | None:
         """A slug may name another market too (the repeated hour in autumn): the condition id decides."""
-        row = self._get(f"/markets/slug/{market.slug}", {})
+        row = self._gamma.get(f"/markets/slug/{market.slug}", {})
         try:
             if row is not None and padded_condition_id(row["conditionId"]) != market.condition_id:
                 row = next(iter(self._named(market.condition_id, closed="true")), None)
@@ -75,27 +74,13 @@ class GammaDiscovery:
             raise unreadable("Gamma's market", orjson.dumps(row), why) from None
 
     def close(self) -> None:
-        self._client.close()
-
-    def _get(self, path: str, query: dict[str, Any]) -> Any:
-        """The decoded answer; None for 404."""
-        try:
-            answer = self._client.get(self._url + path, params=query)
-        except httpx.HTTPError as why:
-            raise ConnectionLost(f"Gamma did not answer {path} ({type(why).__name__}: {why}).",
-                                 remedy="It is asked again; check polymarket.gamma_url if this goes on.") from None
-        if answer.status_code == 404:
-            return None
-        if answer.status_code != 200:
-            raise ConnectionLost(f"Gamma answered {path} with HTTP {answer.status_code}.",
-                                 remedy="It is asked again; check polymarket.gamma_url and series_id if this goes on.")
-        return json_from_wire(f"Gamma's answer to {path}", answer.content)
+        self._gamma.close()
 
     def _named(self, condition_id: str, *, closed: str) -> list[dict[str, Any]]:
         """The market with this id, which Gamma may know without the padding; other rows of the answer are nobody's business."""
         padded = padded_condition_id(condition_id.lower())
         spellings = [padded.removesuffix("00"), padded] if padded.endswith("00") else [padded]
-        answer = self._get("/markets", {"condition_ids": spellings, "closed": closed})
+        answer = self._gamma.get("/markets", {"condition_ids": spellings, "closed": closed})
         try:
             return [row for row in answer or () if padded_condition_id(row["conditionId"]) == padded]
         except UNREADABLE as why:
@@ -169,7 +154,7 @@ def _min_size_micro(text: str) -> SizeMicro:
 
 def _tokens_by_label(row: dict[str, Any]) -> tuple[str, str]:
     """(YES, NO). Labels decide: the order ["Down", "Up"] happens."""
-    labels = [str(label).lower() for label in _list(row["outcomes"])]
+    labels = [str(label).lower() for label in json_list(row["outcomes"])]
     tokens = [str(token) for token in _token_ids(row)]
     if len(labels) != 2 or len(tokens) != 2 or len(set(tokens)) != 2 or not all(t.isdigit() for t in tokens):
         raise WireError(f"outcomes {labels} with tokens {tokens} are not two of each.", remedy=CHANGELOG)
@@ -183,7 +168,7 @@ def _tokens_by_label(row: dict[str, Any]) -> tuple[str, str]:
 
 def _winning_token(row: dict[str, Any]) -> str | None:
     """Once it is resolved, the price of one outcome is exactly 1. None before, and when both sides got a part."""
-    prices = [str(price) for price in _list(row["outcomePrices"])]
+    prices = [str(price) for price in json_list(row["outcomePrices"])]
     tokens = [str(token) for token in _token_ids(row)]
     won = [token for token, price in zip(tokens, prices, strict=True) if scaled_int(price, 18, "outcome price") == 10**18]
     return won[0] if len(won) == 1 else None
@@ -193,28 +178,11 @@ def _token_ids(row: dict[str, Any]) -> list[Any]:
     """`version` decides, never which field happens to be filled: it also decides the exchange that an order is signed for."""
     match row.get("version"):
         case "v1":
-            return _list(row["clobTokenIds"])
+            return json_list(row["clobTokenIds"])
         case "v2":
-            return _list(row["positionIds"])
+            return json_list(row["positionIds"])
         case version:
             raise WireError(f"protocol version {version!r} is not v1 or v2.", remedy="Update trader before trading this market.")
-
-
-def _list(value: Any) -> list[Any]:
-    """Gamma writes lists as JSON inside a string."""
-    found = orjson.loads(value) if isinstance(value, str) else value
-    if not isinstance(found, list):
-        raise WireError(f"{value!r} is not a list.", remedy=CHANGELOG)
-    return found
-
-
-def padded_condition_id(text: str) -> str:
-    """Gamma may write 31 bytes; the CLOB knows 32, padded on the right."""
-    digits = text.removeprefix("0x")
-    if not 0 < len(digits) <= _HEX_OF_CONDITION:
-        raise WireError(f"condition id {text!r} is not 1-64 hex digits.", remedy=CHANGELOG)
-    int(digits, 16)
-    return "0x" + digits.ljust(_HEX_OF_CONDITION, "0")
 
 
 def _markets_of(events: Any) -> list[dict[str, Any]]:
@@ -229,10 +197,6 @@ def _ends_ms(row: dict[str, Any]) -> int:
         return _ms(row["endDate"])
     except UNREADABLE as why:
         raise unreadable("Gamma's market", orjson.dumps(row), why) from None
-
-
-def _iso(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _ms(text: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from trader.venues.contract import MarketBorn, MarketOver
-from trader.venues.polymarket.discovery import padded_condition_id
+from trader.venues.polymarket.gamma import padded_condition_id
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 from trader.venues.polymarket.wire import UNREADABLE, json_from_wire
 
