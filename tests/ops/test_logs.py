@@ -94,7 +94,10 @@ def test_beyond_the_limit_lines_are_left_out_and_counted_once() -> None:
 
 
 def test_logging_takes_no_lock_so_that_a_signal_handler_may_log() -> None:
-    assert QueueEnd().lock is None
+    end = QueueEnd()
+    end.lock = object()                  # whoever took it would fail
+    assert end.handle(logging.makeLogRecord({"msg": "said"}))
+    assert [record.msg for record in end.take(0)] == ["said"]
 
 
 # --- repeats ----------------------------------------------------------------------------------------------------------
