@@ -48,7 +48,7 @@ PARKING: dict[tuple[str, str], Parking] = {
     ("trader/gateway/transport.py", "handle_request"): Parking("an HTTP answer", (VENUE,)),
     ("trader/gateway/transport.py", "warm"): Parking("a connection", (VENUE,)),
     ("trader/gateway/heartbeat.py", "do_work"): _TIMER,
-    ("trader/venues/polymarket/discovery.py", "_get"): Parking("an HTTP answer", (VENUE,)),
+    ("trader/venues/polymarket/gamma.py", "get"): Parking("an HTTP answer", (VENUE,)),
     ("trader/venues/polymarket/book_reader.py", "read"): Parking("an HTTP answer", (VENUE,)),
     ("trader/feeds/verify.py", "do_work"): _TIMER,
     ("trader/markets/role.py", "do_work"): _TIMER,
