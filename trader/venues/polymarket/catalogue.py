@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -86,7 +87,8 @@ class GammaCatalogue:
         raise WireError(f"Gamma's listing has more than {MOST_PAGES} pages.", remedy="Narrow it with fleet.tags, series or ends_within_h.")
 
     def event(self, slug: str) -> list[ListedMarket]:
-        answer = self._gamma.get(f"/events/slug/{slug}", {})
+        """The slug may be the stream's word for it: whatever it is, it stays one part of the path."""
+        answer = self._gamma.get(f"/events/slug/{quote(slug, safe='')}", {})
         return [] if answer is None else self._markets([answer])
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ class GammaClient:
         """The decoded answer; None for 404. Raises ConnectionLost; WireError for what is no JSON."""
         try:
             answer = self._client.get(self._url + path, params=query)
-        except httpx.HTTPError as why:
+        except (httpx.HTTPError, httpx.InvalidURL) as why:       # the latter: filters that are longer than an address may be
             raise ConnectionLost(f"Gamma did not answer {path} ({type(why).__name__}: {why}).",
                                  remedy="It is asked again; check polymarket.gamma_url if this goes on.") from None
         if answer.status_code == httpx.codes.NOT_FOUND:
