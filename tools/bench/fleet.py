@@ -22,6 +22,7 @@ from typing import Any
 from trader.feeds.settings import FeedSettings
 from trader.fleet.child import FleetChild
 from trader.fleet.settings import FleetSettings
+from trader.ops.settings import OpsSettings
 
 SETTLE_S = 2.0
 WARM_S = 4.0                 # until the windows of recent latencies hold nothing of before
@@ -138,7 +139,7 @@ def main() -> None:
     sender = SenderProcess(options.markets, options.levels)
     began_s = time.monotonic()
     fleet = FleetChild(FleetSettings(num_workers=options.workers, heartbeat_s=0.5, pending_wait_ms=300), FeedSettings(),
-                       ws_url=sender.urls["ws_url"], gamma_url=sender.urls["gamma_url"], log_level="WARNING",
+                       ws_url=sender.urls["ws_url"], gamma_url=sender.urls["gamma_url"], ops=OpsSettings(log_level="WARNING"),
                        switch_interval_us=options.switch_us)
     try:
         time.sleep(0.1)

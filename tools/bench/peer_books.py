@@ -4,6 +4,7 @@
 
 `nautilus_trader`: what its Polymarket adapter does with a message, step by step with its own classes: decode, instrument, order, delta,
 `OrderBook.apply`. Without `quotes` nothing is asked of the book, with it the best bid and ask after each change.
+`polymarket-client`: the official SDK's reading of a message, json and pydantic. It keeps no book: its Decimals go into a SortedDict a side.
 `poly_maker_like`: json, floats, a SortedDict a side, as market makers on Polymarket write it.
 Each must end with the five best levels that tops.json names.
 """
@@ -26,6 +27,7 @@ from nautilus_trader.core.datetime import millis_to_nanos
 from nautilus_trader.model.book import OrderBook
 from nautilus_trader.model.data import BookOrder, OrderBookDelta, OrderBookDeltas
 from nautilus_trader.model.enums import BookAction, BookType, OrderSide, RecordFlag
+from polymarket._internal.streams.clob.market_protocol import parse_events
 from sortedcontainers import SortedDict
 
 CONDITION = "0x" + "0" * 64
@@ -71,10 +73,34 @@ class Nautilus:
                 for book in books for side in (book.bids(), book.asks())]
 
 
-class PolyMakerLike:
+class SortedBooks:
     def __init__(self, tokens):
         self._books = {token: {"BUY": SortedDict(), "SELL": SortedDict()} for token in tokens}
 
+    def tops(self):
+        best = [(list(reversed(sides["BUY"].items()))[:5], list(sides["SELL"].items())[:5]) for sides in self._books.values()]
+        return [[[round(price * 10_000), round(size * 1_000_000)] for price, size in side] for sides in best for side in sides]
+
+
+class OfficialSdk(SortedBooks):
+    def read(self, frames):
+        for frame in frames:
+            events, dropped = parse_events(json.loads(frame))
+            assert not dropped
+            for event in events:
+                if event.type == "book":
+                    for rows, side in ((event.payload.bids, "BUY"), (event.payload.asks, "SELL")):
+                        self._books[event.payload.asset_id][side].update({row.price: row.size for row in rows})
+                    continue
+                for change in event.payload.price_changes:
+                    book = self._books[change.asset_id][change.side]
+                    if change.size:
+                        book[change.price] = change.size
+                    else:
+                        book.pop(change.price, None)
+
+
+class PolyMakerLike(SortedBooks):
     def read(self, frames):
         for frame in frames:
             message = json.loads(frame)
@@ -90,10 +116,6 @@ class PolyMakerLike:
                     else:
                         book.pop(price, None)
 
-    def tops(self):
-        best = [(list(reversed(sides["BUY"].items()))[:5], list(sides["SELL"].items())[:5]) for sides in self._books.values()]
-        return [[[round(price * 10_000), round(size * 1_000_000)] for price, size in side] for sides in best for side in sides]
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -104,6 +126,7 @@ def main():
     wanted = json.loads((options.folder / "tops.json").read_text())
     makers = {"nautilus_trader": lambda: Nautilus(wanted["tokens"], quotes=False),
               "nautilus_trader with quotes": lambda: Nautilus(wanted["tokens"], quotes=True),
+              "polymarket-client": lambda: OfficialSdk(wanted["tokens"]),
               "poly_maker_like": lambda: PolyMakerLike(wanted["tokens"])}
     best = {}
     for name, make in makers.items():
@@ -117,7 +140,7 @@ def main():
                 sys.exit(f"{name} ends with another book: {peer.tops()} instead of {wanted['tops']}")
             best[name] = min(us, best.get(name, us))
     json.dump({"cpu_us_a_frame": {name: round(us, 2) for name, us in best.items()}, "python": sys.version.split()[0],
-               "versions": {name: version(name) for name in ("nautilus_trader", "sortedcontainers")}}, sys.stdout)
+               "versions": {name: version(name) for name in ("nautilus_trader", "polymarket-client", "sortedcontainers")}}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -21,20 +21,22 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-NEEDS = ("nautilus_trader==1.231.0", "sortedcontainers==2.4.0", "py-clob-client-v2==1.2.1")
+NEEDS = ("nautilus_trader==1.231.0", "polymarket-client==0.14.0", "sortedcontainers==2.4.0",
+         "py-clob-client-v2==1.2.1")
 LEAST_TIMES_FASTER = 4.0
 
 
 def environment(python: str) -> Path:
-    """Its interpreter. `made` is written last, so that an interrupted installation is begun anew."""
+    """Its interpreter. `made` is written last and says what was: an installation of something else, or half of one, is begun anew."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trader-bench" / "peers"
-    if not (folder / "made").exists():
+    made = folder / "made"
+    if not made.exists() or made.read_text() != "\n".join(NEEDS):
         if not _runs(python):
             sys.exit(f"peers.py: {python} does not run. Install it, or name another with --python (with pyenv: set PYENV_VERSION).")
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", str(folder)], check=True)
         subprocess.run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *NEEDS], check=True, stdout=sys.stderr)
-        (folder / "made").touch()
+        made.write_text("\n".join(NEEDS))
     return folder / "bin/python"
 
 
