@@ -120,10 +120,15 @@ def test_a_refusal_after_the_exchange_started_ends_the_exchange(settings, tmp_pa
     assert "ops.control_dir" in str(error)
 
 
-def test_a_role_that_cannot_start_fails_the_start_and_undoes_all_of_it(settings, tmp_path):
+def test_a_control_folder_that_others_may_enter_is_refused_before_anything_trades(settings, tmp_path, caplog):
     (tmp_path / "run").mkdir(mode=0o755)
-    _, error = refused(settings(), ConfigError)          # raised on the thread `control`
-    assert "is open to others" in str(error)
+    _, error = refused(settings(), ConfigError)
+    assert "is open to others" in str(error) and "nothing is open" not in caplog.text
+
+
+def test_a_role_that_cannot_start_fails_the_start_and_undoes_all_of_it(settings, tmp_path):
+    _, error = refused(settings(f"ops.control_dir={tmp_path / ('x' * 120)}"), ConfigError)      # raised on the thread `control`
+    assert "longer than the 107 bytes" in str(error)
 
 
 def test_a_trader_runs_once(settings, unused_port):

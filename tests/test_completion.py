@@ -57,6 +57,9 @@ _LINES = (
     ("trader completion zs", "zsh"),
     ("trader exchange --see", "--seed"),
     ("trader exchange --rate-limits en", "enforce"),
+    ("trader exchange ke", "keys"),
+    ("trader exchange keys --sig", "--signature-type"),
+    ("trader exchange keys --ca-file con", "conf.yaml"),
 )
 Complete = Callable[[str, list[str]], list[str]]
 

@@ -96,8 +96,9 @@ class Trader:
             self._started = True
             try:
                 self._desk = self._build()
+                control = ControlRole(self._settings.ops, self._clock, answers_of(self))
                 self._running = True                 # from here on there may be orders, and `_end` has something to prove
-                self._start_roles(self._desk)
+                self._start_roles(self._desk, control)
             except BaseException as error:
                 self._abandon(error)
                 raise
@@ -244,9 +245,8 @@ class Trader:
         log.info("embedded exchange: pid %d, %s, windows of %g s", urls.pid, urls.rest_url, urls.window_ms / 1000)
         return desks.at_exchange(settings, urls)
 
-    def _start_roles(self, desk: desks.Desk) -> None:
+    def _start_roles(self, desk: desks.Desk, control: ControlRole) -> None:
         watch = Watch(self._supervisor, self._clock)
-        control = ControlRole(self._settings.ops, self._clock, answers_of(self))
         self._stats.begin(self._settings, desk, self._supervisor)
         for role in (*desk.roles, watch, control):
             self._supervisor.start(role)

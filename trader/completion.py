@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import shtab
 
 from trader import arguments
-from trader.exchange import command_line
+from trader.exchange import command_line, keys
 
 _FILES = {"CONF": shtab.FILE, "FILE": shtab.FILE, "PATH": shtab.FILE, "DIR": shtab.DIRECTORY}      # by metavar
 
@@ -23,9 +23,18 @@ def script(shell: str) -> str:
 def _grammar() -> argparse.ArgumentParser:
     top = arguments.parser()
     for commands in _branches(top):
-        commands.choices["exchange"] = command_line.parser()
+        commands.choices["exchange"] = _exchange()
     _mark_files(top)
     return top
+
+
+def _exchange() -> argparse.ArgumentParser:
+    """Its own grammar, and `keys`, which the exchange takes off the line before it reads the rest."""
+    options = command_line.parser()
+    actions = options.add_subparsers()
+    actions.add_parser("keys", help="a wallet with money on an exchange that runs")
+    actions.choices["keys"] = keys.parser()
+    return options
 
 
 def _branches(parser: argparse.ArgumentParser) -> Iterator[argparse._SubParsersAction[argparse.ArgumentParser]]:

@@ -11,6 +11,7 @@ from trader.exchange.serve import main
 
 @pytest.mark.parametrize(("arguments", "error", "text"), [
     (["--url", "8080"], ConfigError, "--url: was '8080', must be http://host:port"),
+    (["--url", "http://127.0.0.1:80a"], ConfigError, "--url: was 'http://127.0.0.1:80a', must be http://host:port"),
     (["--url", "https://127.0.0.1:1", "--ca-file", "/no/such.pem"], ConfigError, "--ca-file: /no/such.pem cannot be used"),
     (["--url", "http://127.0.0.1:1"], VenueUnreachable, "no embedded exchange answers at http://127.0.0.1:1"),
 ])

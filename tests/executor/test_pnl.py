@@ -98,6 +98,17 @@ def test_of_a_window_that_left_the_list_the_ledger_holds_nothing_any_more(desk):
     assert held == [0, *[MICRO] * KEPT] and desk.windows.pnl().settled_micro == -(KEPT + 1) * 400_000
 
 
+def test_a_failure_in_a_window_that_left_the_list_gives_its_cash_back_and_changes_no_result(desk):
+    markets = [MARKET._replace(condition_id=f"c{number}", yes_token=f"y{number}", no_token=f"n{number}") for number in range(KEPT + 1)]
+    for market in markets:
+        desk.windows.open(market)
+        desk.trade(Side.BUY, 40, 1, token=market.yes_token).windows.resolve(market.condition_id, market.no_token)
+    before, cash_micro = desk.windows.pnl(), desk.ledger.cash_micro
+    desk.trades = 0
+    desk.trade(Side.BUY, 40, 1, token="y0", status=TradeStatus.FAILED)
+    assert desk.windows.pnl() == before and desk.ledger.cash_micro == cash_micro + 400_000
+
+
 @given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 99), st.integers(1, 50), st.sampled_from(["1", "2"])), max_size=8),
        st.integers(0, 100))
 def test_the_result_is_the_change_of_cash_and_tokens_at_the_mid(trades, cents):

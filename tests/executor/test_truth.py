@@ -195,6 +195,16 @@ def test_a_trade_of_an_earlier_run_is_not_booked_but_balances_are_read_again_wit
     assert desk.state.session is Session.ACTIVE and desk.state.ledger.settled("1") == 10 * MICRO
 
 
+def test_a_trade_of_an_order_that_was_forgotten_since_clears_the_book_and_reads_what_it_did(desk):
+    desk.wants(BID).acked().wants().tell(desk.update("o1", VenueStatus.CANCELLED))
+    late = Fill("t1", "o1", desk.market.condition_id, "1", None, 4000, 40 * MICRO, 0, TradeStatus.MATCHED, 0)
+    for _ in range(62):
+        desk.wait(1000)
+    assert desk.order("o1") is None and desk.tell(late).state.session is Session.ROLL
+    desk.proved().balances(cash=984, yes=40).wait(250).balances(cash=984, yes=40)
+    assert desk.state.session is Session.ACTIVE and desk.state.ledger.effective("1") == 40 * MICRO
+
+
 def test_the_same_word_on_a_trade_of_an_earlier_run_is_acted_on_once(desk):
     desk.tell(foreign(desk, TradeStatus.MINED)).proved().balances(yes=10).tell(foreign(desk, TradeStatus.CONFIRMED))
     assert desk.state.session is Session.ACTIVE and desk.state.counts["foreign_fills"] == 1

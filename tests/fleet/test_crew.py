@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from trader.errors import ConfigError
-from trader.fleet.crew import LACKING_NS, MOST_DEATHS, PAUSE_NS, Crew
+from trader.fleet.crew import Crew
 from trader.fleet.letters import Doubted, Owned, WorkerBorn
 from trader.fleet.parcels import Unpacker, pack_word
 from trader.fleet.settings import FleetSettings
+from trader.fleet.vitals import LACKING_NS, MOST_DEATHS, PAUSE_NS
 from trader.fleet.worker_process import DUMP_SIGNAL, READY_WITHIN_S
 from trader.testing.manual_clock import ManualClock
 

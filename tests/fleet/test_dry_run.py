@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from trader.errors import ConfigError
 from trader.fleet.dry_run import forecast, forecast_text
 from trader.fleet.settings import FleetSettings
 from trader.model.units import MoneyMicro, PriceBp
@@ -35,3 +38,13 @@ def test_what_is_beyond_the_limit_is_said():
 
 def test_filters_that_nothing_fits_are_named():
     assert "nothing fits: check fleet.tags" in forecast_text(forecast(FleetSettings(), Listing(0), 0))
+
+
+def test_names_of_link_groups_that_nothing_has_are_shown():
+    text = forecast_text(forecast(FleetSettings(link_groups="series-1+serie-2"), Listing(150), 0))
+    assert "nothing of this has the slug, event or series serie-2 of fleet.link_groups" in text
+
+
+def test_link_groups_that_contradict_each_other_are_refused_before_a_run():
+    with pytest.raises(ConfigError, match="link_groups has 'b'"):
+        forecast(FleetSettings(link_groups="a+b, b+c"), Listing(1), 0)

@@ -3,11 +3,20 @@ from __future__ import annotations
 import pytest
 
 from trader.feeds.settings import FeedSettings
+from trader.fleet.child import _log_keys
 from trader.fleet.fleet import Fleet
 from trader.fleet.samples import samples
 from trader.fleet.settings import FleetSettings
+from trader.model.setting import Secret
+from trader.model.units import MoneyMicro, PriceBp
+from trader.ops.settings import OpsSettings
 from trader.testing.manual_clock import ManualClock
+from trader.venues.contract import ListedMarket
 from trader.venues.polymarket.pool_stream import PolymarketPoolStream
+
+
+def listed(number: int) -> ListedMarket:
+    return ListedMarket(f"0x{number}", (f"{number}1", f"{number}2"), PriceBp(100), 10**15, f"slug-{number}", "", (), MoneyMicro(0))
 
 
 class NoListing:
@@ -50,6 +59,22 @@ def test_a_lifecycle_that_never_listed_is_not_healthy_after_three_intervals(flee
     assert fleet.health()["lifecycle"]["ok"]
     clock.advance(ms=1)
     assert fleet.health()["lifecycle"]["reason"].startswith("no complete listing for 180 s")
+
+
+def test_the_process_is_told_how_to_log_and_no_secret():
+    told = _log_keys(OpsSettings(log_format="json", status_token=Secret("a-token-of-24-characters")))
+    assert told == {"log_level": "INFO", "log_levels": "", "log_format": "json", "log_file": ""}
+
+
+def test_many_markets_without_books_are_a_reason_and_one_of_many_is_a_count(fleet, clock):
+    for number in range(40):
+        fleet.registry.add(listed(number), clock.monotonic_ns())
+        if number > 1:
+            fleet.registry.prove(f"0x{number}", clock.monotonic_ns())
+    clock.advance(ms=60_000)
+    assert fleet.health()["registry"] == {"ok": True, "reason": ""} and fleet.stats()["lifecycle"]["bookless"] == 2
+    fleet.registry.add(listed(99), 0)
+    assert fleet.health()["registry"] == {"ok": False, "reason": "3 of 41 markets have had no books for 60 s, slug-0 among them"}
 
 
 def test_every_sample_has_a_name_of_its_own_and_a_number(fleet):

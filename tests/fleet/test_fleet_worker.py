@@ -5,11 +5,11 @@ import socket
 import orjson
 import pytest
 
-from trader.errors import ConfigError
+from trader.errors import ConfigError, RoleFailed
 from trader.fleet.books import FleetBooks
 from trader.fleet.handler import WatchedMarket, WatchOnly, handler_named
 from trader.fleet.parcels import Frames, Unpacker, pack_frames, pack_word
-from trader.fleet.worker import Pipe, Worker, serve
+from trader.fleet.worker import Pipe, Worker, end_alone, serve
 from trader.testing.manual_clock import ManualClock
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 
@@ -150,6 +150,30 @@ def test_a_worker_ends_when_the_fleet_is_gone(bench):
     ours.close()
     serve(Pipe(theirs), bench.worker)
     assert not bench.worker.is_stopping
+    theirs.close()
+
+
+def test_a_slow_handler_does_not_pass_for_one_that_hangs(bench):
+    ours, theirs = socket.socketpair()
+    pipe = Pipe(theirs)
+    worker = Worker(bench.books, bench.handler, pipe.say, bench.clock, 5 * SECOND_NS)
+    worker.take(ASSIGNED)
+    bench.handler.on_book = lambda *book: bench.clock.advance(ms=2_000)
+    ours.sendall(pack_frames(1, 0, [book_frame("11")]) * 6 + pack_word({"do": "stop"}))
+    serve(pipe, worker)
+    said = list(Unpacker().feed(ours.recv(1 << 16)))
+    assert [word["beat"]["frames"] for word in said if "beat" in word] == [3, 6]
+    assert said[0] == {"owned": [[1, "11"]]}
+    ours.close()
+    theirs.close()
+
+
+def test_a_worker_whose_handler_hangs_ends_when_the_fleet_is_gone(capfd):
+    ours, theirs = socket.socketpair()
+    ours.close()
+    codes = []
+    end_alone(theirs, 0.0, codes.append)
+    assert codes == [RoleFailed.exit_code] and "end_alone" in capfd.readouterr().err
     theirs.close()
 
 

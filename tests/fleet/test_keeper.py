@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from trader.fleet.letters import Discovered, Doubted, Owned, RecycleNow, Resolved, ScanDone
+from trader.fleet.link_groups import LinkGroups
 from trader.fleet.registry import Status
 
 
@@ -202,3 +203,26 @@ def test_a_listing_without_most_of_what_is_watched_ends_nothing(make_stage):
     assert stage.registry.counts()["expired"] == 0 and stage.keeper.doubted_listings == 2
     missed(stage, *range(1, 20))
     assert stage.registry.counts()["expired"] == 11
+
+
+def test_a_market_that_gets_no_books_is_named_once_until_it_has_had_them(stage, caplog):
+    stage.discover(1, 2)
+    stage.pass_time(1000)
+    stage.up(1)
+    for token in ("11", "12", "21"):
+        stage.deliver(1, token)
+    for _ in range(4):
+        stage.pass_time(30_000)
+    told = [record.getMessage() for record in caplog.records if "no books" in record.getMessage()]
+    assert len(told) == 1 and told[0].startswith("market slug-2 has no books 61 s after it was found (connection 1, ")
+    assert [entry.market.slug for entry in stage.registry.bookless(stage.clock.monotonic_ns())] == ["slug-2"]
+    stage.deliver(1, "22")
+    assert stage.registry.bookless(stage.clock.monotonic_ns()) == []
+
+
+def test_a_name_of_link_groups_that_nothing_has_is_told_after_a_whole_listing(stage, caplog):
+    stage.registry.groups = LinkGroups("slug-1+slag-2")
+    stage.discover(1, 2)
+    assert "link_groups" not in caplog.text
+    stage.keeper.take(ScanDone(frozenset({"0x0001", "0x0002"}), 0))
+    assert "no market that is watched has the slug, event or series slag-2 of fleet.link_groups" in caplog.text

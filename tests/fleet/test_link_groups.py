@@ -39,3 +39,10 @@ def test_a_slug_in_two_groups_is_refused_by_its_name():
 @pytest.mark.parametrize("text", ["", " ", ",", "+", " + , "])
 def test_nothing_named_is_no_group(text):
     assert LinkGroups(text).of(market("a", "e")) == "e"
+
+
+def test_a_name_that_no_market_has_is_told_once():
+    groups = LinkGroups("hourly+houly, election")
+    groups.of(market("a", "a", "hourly"))
+    groups.of(market("b", "election"))
+    assert groups.take_unmet() == ["houly"] and groups.take_unmet() == []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from trader.arguments import parser
 from trader.errors import ConfigError, JournalError
+from trader.journal import reader
 from trader.journal.folder import JournalFolder
 from trader.journal.store import Journal, Run
 from trader.model.cycle import Cycle, Now, View
@@ -103,6 +106,16 @@ def test_of_real_money_all_files_are_one_story_and_of_play_money_only_those_of_t
             write(tmp_path / name, run_id=run_id)
     assert len(files_at(tmp_path / "live-a")) == 3
     assert [file.name for file in files_at(tmp_path / "embedded")] == ["journal-000002.sqlite", "journal-000003.sqlite"]
+
+
+def test_a_file_of_an_older_version_does_not_hide_the_newest_run_of_play_money(tmp_path):
+    for run_id in ("run-1", "run-2", "run-3"):
+        write(tmp_path / "embedded", run_id=run_id)
+    with closing(sqlite3.connect(tmp_path / "embedded" / "journal-000001.sqlite")) as db:
+        db.execute("PRAGMA user_version = 1")
+    assert [file.name for file in files_at(tmp_path / "embedded")] == ["journal-000003.sqlite"]
+    with pytest.raises(JournalError, match="was written by an older trader: its tables have version 1"):
+        reader.runs(files_at(tmp_path / "embedded" / "journal-000001.sqlite"))
 
 
 def test_where_there_is_no_journal_it_says_what_to_name(tmp_path):

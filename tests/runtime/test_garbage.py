@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -92,6 +93,30 @@ def test_a_desk_that_is_never_flat_does_not_grow_without_end(caplog: pytest.LogC
     looks.do_work()
     assert uncollected() < 1_000 < len(kept)
     assert "runtime.gc: python" in caplog.text
+
+
+def test_objects_that_came_and_went_are_no_reason_to_look_through_everything(caplog: pytest.LogCaptureFixture) -> None:
+    clock, cycle = ManualClock(), aged()
+    looks, kept = collector(clock, flat=False), [[] for _ in range(garbage.MOST_UNCOLLECTED + 1_000)]       # type: ignore[var-annotated]
+    clock.advance(ms=1_000)
+    looks.do_work()
+    kept.clear()
+    clock.advance(ms=MINUTE_MS)
+    looks.do_work()
+    assert cycle() is not None and not caplog.messages
+
+
+def test_while_orders_may_be_open_objects_are_not_even_counted_unless_they_can_be_many() -> None:
+    """Counting 100,000 takes ten milliseconds, and nothing else runs meanwhile."""
+    clock, called = ManualClock(), []
+    looks = collector(clock, flat=False)
+    clock.advance(ms=MINUTE_MS)
+    sys.setprofile(lambda frame, event, what: called.append(what) if event == "c_call" else None)
+    try:
+        looks.do_work()
+    finally:
+        sys.setprofile(None)
+    assert gc.collect in called and gc.get_objects not in called
 
 
 def test_a_pass_is_said_with_what_it_found_and_how_long_it_took(caplog: pytest.LogCaptureFixture) -> None:

@@ -87,6 +87,7 @@ def test_a_worker_that_is_replaced_while_many_write_gets_whole_parcels_only(run_
     def write(writer: int) -> None:
         for number in range(PARCELS):
             link.offer(pack_frames(writer, number, [b"x" * 100]))
+            assert link.unsent_bytes >= 0            # what is sent counts for the worker that it was for
         writing[writer] = False
 
     def replace() -> None:

@@ -18,6 +18,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tools.browser import LAPTOP, PHONE, headless_chromium, is_installed, show_as
 from trader import Trader
 from trader.config import load_config
+from trader.fleet_run import FleetRun
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-24-characters"
@@ -200,3 +201,15 @@ def test_a_trader_that_is_gone_is_said_to_be_gone_and_its_numbers_fade(trader: T
     trader.stop()
     wait(browser).until(lambda page: "No answer from the trader since" in page.find_element(By.ID, "banner").text)
     assert "waiting" in browser.find_element(By.TAG_NAME, "body").get_attribute("class")
+
+
+def test_of_a_fleet_without_a_desk_it_shows_the_fleet_and_nothing_of_a_desk(tmp_path: Path) -> None:
+    alone = ("fleet.enabled=true", "fleet.alone=true", "fleet.num_workers=1", "fleet.pending_wait_ms=100", "ops.status_port=0",
+             f"ops.control_dir={tmp_path}/run")
+    with FleetRun(load_config(ROOT / "conf.yaml.example", env={}, overrides=alone)) as run, headless_chromium() as browser:
+        browser.get(run.stats()["status_url"])
+        wait(browser).until(lambda page: shown(page, "fleet.registry.subscribed") not in ("", "–", "0"))
+        assert int(shown(browser, "fleet.registry.subscribed")) == run.stats()["fleet"]["registry"]["subscribed"]
+        assert re.fullmatch(r"Fleet of \d+ markets", browser.find_element(By.TAG_NAME, "h1").text)
+        of_a_desk = browser.find_elements(By.CSS_SELECTOR, "#price, #books, #trading-mode, .numbers")
+        assert [one.is_displayed() for one in of_a_desk] == [False] * 4

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from trader.errors import TraderError
+from trader.errors import ControlError, TraderError
 from trader.feeds.settings import FeedSettings
 from trader.fleet.child import FleetChild
 from trader.fleet.settings import FleetSettings
 from trader.model.units import price_bp_from_wire, size_micro_from_wire
 from trader.ops.frames import read_recording
+from trader.ops.settings import OpsSettings
 from trader.testing.exchange_faults import exchange_fault
 from trader.testing.exchange_process import running_exchange
 
@@ -40,12 +43,27 @@ def start_fleet(wide_exchange):
     def start(exchange=wide_exchange, **options):
         chosen = {"num_workers": 2, "target_assets": 40, "max_assets": 60, "heartbeat_s": 0.5, "pending_wait_ms": 100} | options
         started.append(FleetChild(FleetSettings(**chosen), FAST_FEEDS, ws_url=exchange.ws_url, gamma_url=exchange.gamma_url,
-                                  log_level="WARNING"))
+                                  ops=OpsSettings(log_level="WARNING")))
         return started[-1]
 
     yield start
     for fleet in started:
         fleet.stop()
+
+
+def test_the_process_logs_where_and_how_the_parent_does_and_counts_what_repeats(wide_exchange, tmp_path):
+    """Nobody listens where the stream should be: every line is refused about every 0.1 s, as when a venue restarts."""
+    ops = OpsSettings(log_format="json", log_file=str(tmp_path / "fleet.log"))
+    fleet = FleetChild(FleetSettings(num_workers=1, target_assets=20, max_assets=24, pending_wait_ms=100), FAST_FEEDS,
+                       ws_url="ws://127.0.0.1:9", gamma_url=wide_exchange.gamma_url, ops=ops)
+    try:
+        until(lambda: len(lines := fleet.stats()["pool"]["connections"]) >= 10 and min(line["age_seconds"] for line in lines) > 0.5,
+              "every line was refused several times")
+    finally:
+        assert fleet.stop() == 0
+    said = [json.loads(line) for line in (tmp_path / "fleet.log").read_text().splitlines()]
+    refused = [one["message"] for one in said if "cannot connect" in one["message"]]
+    assert len(refused) == 6 and re.search(r"and \d+ more like this", refused[-1]) and {one["level"] for one in said} >= {"INFO", "WARNING"}
 
 
 def until(true, what: str, within_s: float = 15.0):
@@ -217,6 +235,17 @@ def test_workers_end_when_the_fleet_is_killed(start_fleet):
     workers = list(worker_pids(fleet).values())
     os.kill(fleet.pid, signal.SIGKILL)
     until(lambda: not [pid for pid in workers if "trader.fleet" in command_of(pid)], "the workers have ended", 5)
+
+
+def test_it_ends_in_order_when_it_is_terminated_while_it_answers(start_fleet):
+    fleet = start_fleet()
+    workers = list(worker_pids(fleet).values())
+    os.kill(fleet.pid, signal.SIGTERM)
+    with suppress(ControlError):                 # one of these is the last that is answered
+        for _ in range(1_000):
+            fleet.stats()
+    assert until(lambda: fleet.exit_code() is not None, "it has ended", 10) and fleet.exit_code() == 0
+    assert not [pid for pid in workers if "trader.fleet" in command_of(pid)]
 
 
 def test_a_terminals_interrupt_reaches_neither_fleet_nor_workers(start_fleet):

@@ -26,6 +26,7 @@ from trader.feeds.settings import FeedSettings
 from trader.fleet.child import FleetChild
 from trader.fleet.settings import FleetSettings
 from trader.model.units import price_bp_from_wire, size_micro_from_wire
+from trader.ops.settings import OpsSettings
 from trader.testing.exchange_process import running_exchange
 
 GROWTH = 1.25                # of the memory from the second quarter of the run to the last one
@@ -124,7 +125,8 @@ def main() -> int:
     settings = FleetSettings(num_workers=2, target_assets=200, max_assets=300, grace_s=10.0, cleanup_s=5.0, expiry_s=1.0, discovery_s=20.0,
                              heartbeat_s=1.0)
     with running_exchange(seed=11, speed=1, markets=chosen.markets, market_life_s=chosen.life, market_moves_per_s=chosen.moves) as exchange:
-        fleet = FleetChild(settings, FeedSettings(), ws_url=exchange.ws_url, gamma_url=exchange.gamma_url, log_level="WARNING")
+        fleet = FleetChild(settings, FeedSettings(), ws_url=exchange.ws_url, gamma_url=exchange.gamma_url,
+                           ops=OpsSettings(log_level="WARNING"))
         try:
             samples = watch(fleet, chosen.seconds)
             books, pending, stats = wrong_books(fleet, exchange), pending_in_the_end(fleet), fleet.stats()

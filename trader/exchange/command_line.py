@@ -45,7 +45,8 @@ class Options(NamedTuple):
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
-        prog="trader exchange", description="A wire-compatible Polymarket on loopback, with a living market in it.")
+        prog="trader exchange", description="A wire-compatible Polymarket on loopback, with a living market in it.",
+        epilog="`trader exchange keys --help`: a wallet with money on an exchange that runs.")
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=_whole(MOST_PORT), default=0, help="REST port; 0 picks a free one")
     options.add_argument("--ws-port", type=_whole(MOST_PORT), default=0, help="WebSocket port; 0 picks a free one")

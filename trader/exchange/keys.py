@@ -36,7 +36,7 @@ def funded_keys(argv: list[str]) -> str:
         said = answer.json()
     except OSError as failed:
         raise ConfigError(f"--ca-file: {options.ca_file} cannot be used ({failed}).", remedy="Name the file that --tls wrote.") from None
-    except httpx.UnsupportedProtocol:
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL):
         raise ConfigError(f"--url: was {options.url!r}, must be http://host:port or https://host:port.",
                           remedy="Copy rest_url from the line that the exchange printed.") from None
     except (httpx.HTTPError, ValueError) as failed:

@@ -6,7 +6,6 @@ touches a line: an SSL object is not safe for two.
 
 from __future__ import annotations
 
-import functools
 import select
 import ssl
 from collections.abc import Callable, Sequence
@@ -52,6 +51,8 @@ class WebSocketLine:
         self._socket = ws.sock
         self._socket.setblocking(False)
         self._inside_tls = getattr(self._socket, "pending", None)    # bytes that no poll can see
+        self._arrival = select.poll()
+        self._arrival.register(self.fileno(), select.POLLIN)
 
     def fileno(self) -> int:
         return int(self._socket.fileno())
@@ -69,7 +70,7 @@ class WebSocketLine:
 
     def has_more(self) -> bool:
         """A look costs a third of a read that finds nothing, over TLS a tenth."""
-        return bool((self._inside_tls and self._inside_tls()) or _poll((self.fileno(),)).poll(0))
+        return bool((self._inside_tls and self._inside_tls()) or self._arrival.poll(0))
 
     def send(self, text: str) -> None:
         self._write(self._ws.send, text)
@@ -111,16 +112,10 @@ def open_line(url: str) -> Line:
 
 def wait_readable(filenos: Sequence[int], timeout_ms: int) -> None:
     """The parking spot of every socket feed. `poll`, because `select` refuses descriptors above 1023."""
-    _poll(tuple(filenos)).poll(timeout_ms)
-
-
-@functools.lru_cache(maxsize=64)
-def _poll(filenos: tuple[int, ...]) -> select.poll:
-    """Made once a connection. Numbers only: that a descriptor was closed and given out again is nothing to it."""
-    poll = select.poll()
+    poll = select.poll()         # not kept: two threads may wait for the same, as for nothing, but not with the same object
     for fileno in filenos:
         poll.register(fileno, select.POLLIN)
-    return poll
+    poll.poll(timeout_ms)
 
 
 def lost(reason: str) -> ConnectionLost:

@@ -4,7 +4,8 @@
     out   {"event": "ready"} or {"event": "failed"}, then one answer a request, and the actions of the workers' handlers
 
 It ends in order when stdin ends, which is also what happens when the parent dies, and on SIGTERM. SIGINT is the parent's business.
-Threads: main reads requests; `fl-stdout` writes, so that a parent that does not read holds up nobody.
+Threads: main reads requests; `fl-stdout` writes, so that a parent that does not read holds up nobody; `log` writes the log, as in the
+parent's process: thirteen connections that are all refused must not write thirteen lines a second.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from typing import Any
 
 import orjson
 
-from trader.errors import RoleFailed, TraderError, WireError
+from trader.errors import TraderError, WireError
 from trader.feeds.settings import FeedSettings
 from trader.fleet.fleet import Fleet
 from trader.fleet.settings import FleetSettings
+from trader.ops.logs import Logs
+from trader.ops.settings import OpsSettings
+from trader.runtime.clock import SystemClock
 from trader.runtime.role import name_native_thread
 from trader.venues.polymarket.catalogue import GammaCatalogue
 from trader.venues.polymarket.pool_stream import PolymarketPoolStream
@@ -114,21 +118,26 @@ def main() -> int:
 
 def _run(speaker: Speaker, lines: Any) -> int:
     plan = _plan(lines.readline())
-    logging.getLogger("trader").setLevel(plan["log_level"])
+    ops = OpsSettings(**plan["log"])
+    logging.getLogger("trader").setLevel(ops.log_level)
     sys.setswitchinterval(plan["switch_interval_us"] / 1e6)
     gc.set_threshold(*GC_THRESHOLDS)
+    with Logs(ops, lambda: (), SystemClock()):               # it is given no secret
+        _watch(plan, speaker, lines)
+    return 0
+
+
+def _watch(plan: dict[str, Any], speaker: Speaker, lines: Any) -> None:
+    """From the first process to the last."""
     fleet = Fleet(FleetSettings(**plan["fleet"]), FeedSettings(**plan["feeds"]), PolymarketPoolStream(plan["ws_url"]),
                   GammaCatalogue(plan["gamma_url"]), on_action=speaker.say_action, on_failure=_end_the_wait)
     fleet.start()
-    speaker.say({"event": "ready", "pid": os.getpid()})
     try:
+        if fleet.failure is None:
+            speaker.say({"event": "ready", "pid": os.getpid()})
         serve(fleet, speaker, lines)
-    except _Terminated:
-        log.info("fleet: SIGTERM")
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)        # once is enough; the stop has deadlines
         fleet.stop()
-    return 0
 
 
 def _plan(line: bytes) -> dict[str, Any]:
@@ -139,22 +148,15 @@ def _plan(line: bytes) -> dict[str, Any]:
         raise WireError("the fleet was started without a plan.", remedy="Start it with `trader run`, not by hand.") from None
 
 
-class _Terminated(Exception):
-    """Ends the read of main; a signal handler can do no more than raise."""
-
-
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+    """From now on there is nothing to read, as when the parent is gone. To raise here would leave locked whatever main holds."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
 
 
 def _end_the_wait(failure: TraderError) -> None:
-    """A role failed: main is parked in a read, which only a signal ends."""
+    """A role failed: main is parked in a read, which a signal ends."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-    except _Terminated:                  # before there was anything to stop
-        code = RoleFailed.exit_code
-    sys.exit(code)
+    sys.exit(main())

@@ -20,6 +20,7 @@ import orjson
 from trader.errors import ConfigError, ControlError, RoleFailed, TraderError
 from trader.feeds.settings import FeedSettings
 from trader.fleet.settings import FleetSettings
+from trader.ops.settings import OpsSettings
 from trader.runtime.role import name_native_thread
 
 log = logging.getLogger(__name__)
@@ -27,15 +28,16 @@ log = logging.getLogger(__name__)
 READY_WITHIN_S = 15.0
 STOPPED_WITHIN_S = 30.0
 ANSWER_S = 6.0
+_OF_THE_LOG = ("log_level", "log_levels", "log_format", "log_file")       # of the settings `ops`; the rest is the parent's
 _ERRORS: dict[int, type[TraderError]] = {ConfigError.exit_code: ConfigError, RoleFailed.exit_code: RoleFailed}
 
 
 class FleetChild:
     """One fleet process, running when the constructor returns. Raises what the fleet raised when it cannot start."""
 
-    def __init__(self, settings: FleetSettings, feeds: FeedSettings, *, ws_url: str, gamma_url: str, log_level: str = "INFO",
+    def __init__(self, settings: FleetSettings, feeds: FeedSettings, *, ws_url: str, gamma_url: str, ops: OpsSettings | None = None,
                  switch_interval_us: int = 500, on_action: Callable[[dict[str, Any]], None] = lambda action: None) -> None:
-        """`on_action` is called on the thread `fleet-answers` with what a handler wants done."""
+        """`on_action` is called on the thread `fleet-answers` with what a handler wants done; `ops` says how the process logs."""
         self._on_action = on_action
         self._answers: dict[int, tuple[threading.Event, list[Any]]] = {}
         self._asked = 0
@@ -47,7 +49,7 @@ class FleetChild:
         self._reader.start()
         try:
             self._send({"fleet": dataclasses.asdict(settings), "feeds": dataclasses.asdict(feeds), "ws_url": ws_url,
-                        "gamma_url": gamma_url, "log_level": log_level, "switch_interval_us": switch_interval_us})
+                        "gamma_url": gamma_url, "log": _log_keys(ops or OpsSettings()), "switch_interval_us": switch_interval_us})
             self._await_ready()
         except BaseException:
             self.stop()
@@ -153,3 +155,7 @@ class FleetChild:
             self._on_action(action)
         except Exception:
             log.exception("on_action failed for %r; the fleet goes on", action)
+
+
+def _log_keys(ops: OpsSettings) -> dict[str, str]:
+    return {name: getattr(ops, name) for name in _OF_THE_LOG}

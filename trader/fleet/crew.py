@@ -14,7 +14,6 @@ import select
 import socket
 import threading
 import zlib
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,8 @@ from trader.fleet.letters import Doubted, Letter, Owned, WorkerBorn
 from trader.fleet.links import WorkerLink
 from trader.fleet.parcels import Frames, Word
 from trader.fleet.settings import FleetSettings
-from trader.fleet.worker_process import READY_WITHIN_S, Launch, Life, started
+from trader.fleet.vitals import MOST_DEATHS, PAUSE_NS, Vitals
+from trader.fleet.worker_process import Launch, Life, started
 from trader.runtime.clock import Clock
 from trader.runtime.role import Posture
 
@@ -31,13 +31,8 @@ log = logging.getLogger(__name__)
 
 PARK_MS = 200
 FINISH_WITHIN_S = 10.0
-MINUTE_NS = 60_000_000_000
-MOST_DEATHS = 3                          # in a minute; then it is unhealthy, and restarted less often
-PAUSE_NS = 5_000_000_000
-SILENT_BEATS = 3
 SUSPENDED_NS = 1_500_000_000             # our own wake-up this late: the whole machine stood still, not one worker
 ANSWER_S = 5.0
-LACKING_NS = 30_000_000_000              # most of a worker's books missing for longer than this is no reconnect any more
 
 
 class Crew:
@@ -53,12 +48,7 @@ class Crew:
         count = min(settings.num_workers, os.cpu_count() or 1)
         self.links = tuple(WorkerLink(number, settings.queue_mb << 20, self._wake) for number in range(count))
         self._lives: list[Life | None] = [None] * count
-        self._beats: list[dict[str, Any]] = [{} for _ in range(count)]
-        self._heard_ns = [0] * count
-        self._deaths: list[deque[int]] = [deque(maxlen=MOST_DEATHS) for _ in range(count)]
-        self._restart_ns = [0] * count
-        self._lacking_ns: list[int | None] = [None] * count
-        self._starting: set[int] = set()             # whose first word is awaited; nothing is handed to them yet
+        self._vitals = tuple(Vitals(number, settings.heartbeat_s) for number in range(count))
         self.restarts = 0
         self._answers: dict[int, tuple[threading.Event, list[dict[str, Any]]]] = {}
         self._asked = itertools.count(1)
@@ -88,19 +78,14 @@ class Crew:
         return {
             "alive_count": sum(life is not None for life in tuple(self._lives)), "is_healthy": not self.ailments(),
             "restarts": self.restarts,
-            "worker_stats": {str(number): {"pid": life.process.pid if life else None, **self._beats[number]}
+            "worker_stats": {str(number): {"pid": life.process.pid if life else None, **self._vitals[number].beat}
                              for number, life in enumerate(tuple(self._lives))},
         }
 
     def ailments(self) -> list[str]:
         """Why the workers are not healthy; empty when they are."""
-        now_ns = self._clock.monotonic_ns()
-        dead = [f"worker {number} is down" for number, life in enumerate(tuple(self._lives)) if life is None or number in self._starting]
-        dying = [f"worker {number} died {MOST_DEATHS} times within a minute" for number, deaths in enumerate(self._deaths)
-                 if len(deaths) == MOST_DEATHS and now_ns - deaths[0] < MINUTE_NS]
-        lacking = [f"worker {number} has whole books of {self._beats[number].get('whole')} of {self._beats[number].get('assets')} tokens"
-                   for number, since_ns in enumerate(self._lacking_ns) if since_ns is not None and now_ns - since_ns >= LACKING_NS]
-        return dead + dying + lacking
+        now_ns, lives = self._clock.monotonic_ns(), tuple(self._lives)
+        return [why for vitals, life in zip(self._vitals, lives, strict=True) for why in vitals.ailments(now_ns, is_alive=life is not None)]
 
     # --- the thread that starts and stops the fleet ---
 
@@ -112,7 +97,6 @@ class Crew:
             for number, life in enumerate(self._lives):
                 assert life is not None
                 life.await_ready(number, self._clock)
-                self._heard_ns[number] = self._clock.monotonic_ns()
                 self._attach(number)
         except BaseException:
             self.close()
@@ -128,7 +112,7 @@ class Crew:
         end_ns = self._clock.monotonic_ns() + int(FINISH_WITHIN_S * 1e9)
         for number, life in enumerate(self._lives):
             if life is not None:
-                if number in self._starting:         # it hears no word yet, and has nothing to finish
+                if self._vitals[number].is_starting:     # it hears no word yet, and has nothing to finish
                     life.process.terminate()
                 life.see_off(max(0.0, (end_ns - self._clock.monotonic_ns()) / 1e9))
                 self._part_from(number, life)
@@ -146,7 +130,8 @@ class Crew:
                 self._serve(number, life, now_ns)
         was_suspended, self._cycle_ns = now_ns - self._cycle_ns > SUSPENDED_NS, now_ns
         if was_suspended:
-            self._heard_ns = [now_ns] * len(self.links)
+            for vitals in self._vitals:
+                vitals.speaks(now_ns)
         for number in range(len(self.links)):
             self._look_after(number, now_ns)
 
@@ -180,7 +165,7 @@ class Crew:
             self._bury(number, life, now_ns)
 
     def _hear(self, number: int, parcel: Frames | Word, now_ns: int) -> None:
-        self._heard_ns[number] = now_ns
+        self._vitals[number].speaks(now_ns)
         if isinstance(parcel, Frames):
             return
         for kind, said in parcel.items():
@@ -194,20 +179,12 @@ class Crew:
                 case "doubted":
                     self._letters(Doubted(tuple((int(conn), str(token)) for conn, token in said)))
                 case "beat":
-                    self._beats[number] = said
-                    self._take_stock(number, said, now_ns)
+                    self._vitals[number].beats(said, now_ns)
                 case "book":
                     self._answer(said)
                 case "actions":
                     for action in said:
                         self._on_action(action)
-
-    def _take_stock(self, number: int, beat: dict[str, Any], now_ns: int) -> None:
-        """Since when are most of its books missing?"""
-        if 2 * beat.get("whole", 0) >= beat["assets"]:
-            self._lacking_ns[number] = None
-        elif self._lacking_ns[number] is None:
-            self._lacking_ns[number] = now_ns
 
     def _answer(self, said: dict[str, Any]) -> None:
         waiting = self._answers.get(said["asked"])
@@ -216,33 +193,25 @@ class Crew:
             waiting[0].set()
 
     def _look_after(self, number: int, now_ns: int) -> None:
-        life = self._lives[number]
+        life, vitals = self._lives[number], self._vitals[number]
         if life is None:
-            if now_ns >= self._restart_ns[number]:
+            if now_ns >= vitals.restart_ns:
                 self._restart(number, now_ns)
         elif life.process.poll() is not None:
             self._bury(number, life, now_ns)
-        elif now_ns - self._heard_ns[number] > (limit_ns := self._silence_ns(number)):
+        elif vitals.is_silent(now_ns):
             log.error("worker %d (pid %d) has said nothing for %g s; its stack follows if it can still show it, then it is killed", number,
-                      life.process.pid, limit_ns / 1e9)
+                      life.process.pid, vitals.silence_s)
             life.dump()
             self._bury(number, life, now_ns)
-
-    def _silence_ns(self, number: int) -> int:
-        """How long it may say nothing."""
-        limit_s = READY_WITHIN_S if number in self._starting else SILENT_BEATS * self._settings.heartbeat_s
-        return int(limit_s * 1e9)
 
     def _bury(self, number: int, life: Life, now_ns: int) -> None:
         """Its markets wait for the next worker; the others' are not concerned."""
         self._part_from(number, life)
-        code = life.bury()
-        self._deaths[number].append(now_ns)
-        deaths = self._deaths[number]
-        is_often = len(deaths) == MOST_DEATHS and now_ns - deaths[0] < MINUTE_NS
-        self._restart_ns[number] = now_ns + (PAUSE_NS if is_often else 0)
+        code, vitals = life.bury(), self._vitals[number]
+        vitals.dies(now_ns)
         log.error("worker %d (pid %d) ended with exit code %d; it is started again%s", number, life.process.pid, code,
-                  f" in {PAUSE_NS // 10**9} s, because it died {MOST_DEATHS} times within a minute" if is_often else "")
+                  f" in {PAUSE_NS // 10**9} s, because it died {MOST_DEATHS} times within a minute" if vitals.dies_often(now_ns) else "")
 
     def _restart(self, number: int, now_ns: int) -> None:
         """Returns at once: the other workers must not wait for the first word of this one."""
@@ -250,15 +219,11 @@ class Crew:
             self._start(number)
         except OSError as why:
             log.error("worker %d could not be started again: %s", number, why)
-            self._deaths[number].append(now_ns)
-            self._restart_ns[number] = now_ns + PAUSE_NS
-            return
-        self._heard_ns[number] = now_ns
+            self._vitals[number].cannot_start(now_ns)
 
     def _start(self, number: int) -> None:
         self._lives[number] = started(self._launch, number)
-        self._beats[number] = {}
-        self._starting.add(number)
+        self._vitals[number].starts(self._clock.monotonic_ns())
 
     def _welcome(self, number: int) -> None:
         """A worker that was started again is there; it knows nothing."""
@@ -269,14 +234,14 @@ class Crew:
     def _attach(self, number: int) -> None:
         life = self._lives[number]
         assert life is not None
-        self._starting.discard(number)
+        self._vitals[number].is_ready(self._clock.monotonic_ns())
         self.links[number].attach(life.end)
 
     def _part_from(self, number: int, life: Life) -> None:
         self.links[number].detach()
         life.end.close()                             # also of one that was never attached
-        self._starting.discard(number)
-        self._lives[number] = self._lacking_ns[number] = None
+        self._vitals[number].goes()
+        self._lives[number] = None
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):           # full: a wake-up waits already; closed: nobody waits any more

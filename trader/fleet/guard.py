@@ -174,4 +174,4 @@ def fleet_of(settings: Settings, clock: Clock, on_given_up: Callable[[TraderErro
 
 def _child(settings: Settings, on_action: OnAction) -> FleetChild:
     return FleetChild(settings.fleet, settings.feeds, ws_url=settings.polymarket.ws_url, gamma_url=settings.polymarket.gamma_url,
-                      log_level=settings.ops.log_level, switch_interval_us=settings.runtime.switch_interval_us, on_action=on_action)
+                      ops=settings.ops, switch_interval_us=settings.runtime.switch_interval_us, on_action=on_action)

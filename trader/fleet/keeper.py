@@ -16,6 +16,7 @@ from typing import NamedTuple
 from trader.fleet.connection import Row
 from trader.fleet.connections import Connections
 from trader.fleet.letters import Discovered, Doubted, Letter, LineLost, Owned, RecycleNow, Resolved, ScanDone, WorkerBorn
+from trader.fleet.notices import Notices
 from trader.fleet.pool import Room, place
 from trader.fleet.recycler import Recycler, Workers, assignment
 from trader.fleet.registry import Entry, Registry, Status
@@ -56,6 +57,7 @@ class Keeper:
         self._proved: dict[str, set[str]] = {}       # of pending markets: tokens whose first snapshot came
         self._missing: dict[str, int] = {}           # of how many listings in a row
         self._unlisted: set[str] = set()             # ended for no other reason; a listing that has them again takes that back
+        self._notices = Notices(registry)
         self._has_unplaced = False
         self._expiry = Pacer(clock, int(settings.expiry_s * 1e9))
         self._cleanup = Pacer(clock, int(settings.cleanup_s * 1e9))
@@ -94,6 +96,7 @@ class Keeper:
                 self._add(markets, now_ns)
             case ScanDone(seen, began_ns):
                 self._end_missing(seen, began_ns)
+                self._notices.after_listing()
             case Resolved(condition_id):
                 self._end(condition_id)
                 self._unlisted.discard(condition_id)
@@ -113,6 +116,7 @@ class Keeper:
         now_ns = self._clock.monotonic_ns()
         if self._expiry.due():
             self._end_overdue()
+            self._notices.look(now_ns)
         if self._cleanup.due():
             self._remove_expired(now_ns)
         self.recycler.run_deadlines(now_ns)

@@ -7,6 +7,7 @@ for all, so that none waits for another's send. Drained further by the thread `f
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import threading
 from collections import deque
@@ -16,6 +17,7 @@ from trader.fleet.parcels import Word, pack_word
 
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 JOINED_BYTES = 256 * 1024                # of one send, when several parcels wait
+_FULL = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)      # of the socket, or of the kernel for a moment: nothing was taken
 
 Parcel = bytes | memoryview
 
@@ -99,13 +101,14 @@ class WorkerLink:
     def _take(self) -> Parcel | None:
         """The next parcel, with what waits behind it; it counts as waiting until it is sent."""
         with self._queue:
-            if len(self._unsent) < 2:
-                return self._unsent.popleft() if self._unsent else None
-            taken, size = [self._unsent.popleft()], 0
+            if not self._unsent:
+                return None
+            taken = [self._unsent.popleft()]
+            size = len(taken[0])
             while self._unsent and size + len(self._unsent[0]) <= JOINED_BYTES:
                 size += len(self._unsent[0])
                 taken.append(self._unsent.popleft())
-            return b"".join(taken)
+            return taken[0] if len(taken) == 1 else b"".join(taken)
 
     def _send(self, parcel: Parcel) -> bool:
         """False: the socket is full; the rest is the first to go when there is room."""
@@ -131,7 +134,5 @@ class WorkerLink:
 def _sent(end: socket.socket, parcel: Parcel) -> int:
     try:
         return end.send(parcel)
-    except BlockingIOError:
-        return 0
-    except OSError:                          # its process has died; `fl-crew` finds that out by itself
-        return len(parcel)
+    except OSError as why:                   # any other: its process has died; `fl-crew` finds that out by itself
+        return 0 if why.errno in _FULL else len(parcel)

@@ -10,10 +10,13 @@ is one C call over a dict. Two reads may show two moments; one read never shows 
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import takewhile
 from typing import NamedTuple
 
 from trader.fleet.link_groups import LinkGroups
 from trader.venues.contract import ListedMarket
+
+BOOKLESS_NS = 60_000_000_000         # a market that is listed and has no book for this long is worth a word
 
 
 class Status(StrEnum):
@@ -34,7 +37,7 @@ class Registry:
     """Indices by condition, token, status and connection. A method of the writer returns False when there was nothing to do."""
 
     def __init__(self, groups: LinkGroups | None = None) -> None:
-        self._groups = groups or LinkGroups()
+        self.groups = groups or LinkGroups()
         self._entries: dict[str, Entry] = {}
         self._by_token: dict[str, str] = {}
         self._by_status: dict[Status, dict[str, None]] = {status: {} for status in Status}
@@ -59,6 +62,11 @@ class Registry:
     def on_connection(self, connection: int) -> tuple[str, ...]:
         return tuple(self._by_connection.get(connection, ()))
 
+    def bookless(self, now_ns: int) -> list[Entry]:
+        """Pending for too long, the oldest first."""
+        pending = (entry for one in self.with_status(Status.PENDING) if (entry := self.get(one)) is not None)
+        return list(takewhile(lambda entry: now_ns - entry.since_ns >= BOOKLESS_NS, pending))
+
     @property
     def active(self) -> int:
         """How many have not ended."""
@@ -74,7 +82,7 @@ class Registry:
         """A token belongs to one market: a listing that claims a known one is refused."""
         if market.condition_id in self._entries or any(token in self._by_token for token in market.tokens):
             return False
-        self._entries[market.condition_id] = Entry(market, Status.PENDING, None, now_ns, self._groups.of(market))
+        self._entries[market.condition_id] = Entry(market, Status.PENDING, None, now_ns, self.groups.of(market))
         self._by_status[Status.PENDING][market.condition_id] = None
         self._by_token.update(dict.fromkeys(market.tokens, market.condition_id))
         return True

@@ -8,11 +8,12 @@ from trader.fleet.connections import Lines
 from trader.fleet.crew import Crew
 from trader.fleet.keeper import Keeper
 from trader.fleet.lifecycle import Lifecycle
-from trader.fleet.registry import Registry, Status
+from trader.fleet.registry import BOOKLESS_NS, Registry, Status
 from trader.fleet.settings import FleetSettings
 from trader.runtime.clock import Clock
 
 Verdict = dict[str, Any]
+MOST_BOOKLESS = 0.05         # of the markets that have not ended
 LATE_SCANS = 3               # listings that may be missed before the lifecycle is not healthy
 
 
@@ -40,7 +41,8 @@ class FleetStats:
             },
             "lifecycle": {**self._lifecycle.stats(), "added": self._keeper.added, "expired": self._keeper.expired,
                           "removed": self._keeper.removed, "refused": self._keeper.refused,
-                          "doubted_listings": self._keeper.doubted_listings},
+                          "doubted_listings": self._keeper.doubted_listings,
+                          "bookless": len(self._registry.bookless(self._clock.monotonic_ns()))},
             "health": self.health(),
         }
 
@@ -80,10 +82,18 @@ class FleetStats:
     def health(self) -> dict[str, Verdict]:
         """A boolean and a reason a component; empty reasons where all is well."""
         reasons = {
-            "lifecycle": self._lifecycle_ailment(), "pool": self._pool_ailment(), "router": self._router_ailment(),
-            "workers": "; ".join(self._crew.ailments()),
+            "registry": self._registry_ailment(), "lifecycle": self._lifecycle_ailment(), "pool": self._pool_ailment(),
+            "router": self._router_ailment(), "workers": "; ".join(self._crew.ailments()),
         }
         return {name: {"ok": not reason, "reason": reason} for name, reason in reasons.items()}
+
+    def _registry_ailment(self) -> str:
+        """One market without books among a thousand is the log's business, and the count's in `lifecycle`."""
+        bookless = self._registry.bookless(self._clock.monotonic_ns())
+        if len(bookless) <= MOST_BOOKLESS * self._registry.active:
+            return ""
+        return (f"{len(bookless)} of {self._registry.active} markets have had no books for {BOOKLESS_NS // 10**9} s, "
+                f"{bookless[0].market.slug} among them")
 
     def _lifecycle_ailment(self) -> str:
         scanned_ns = self._lifecycle.scanned_ns
@@ -99,4 +109,4 @@ class FleetStats:
 
     def _router_ailment(self) -> str:
         dirty = self._lines.routing()["dirty"]
-        return f"{dirty} tokens are fetched anew because a worker is behind" if dirty else ""
+        return f"{dirty} tokens wait to be fetched anew: for their connection, or for a worker that is behind" if dirty else ""

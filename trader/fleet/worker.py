@@ -1,7 +1,8 @@
 """A worker: one process that keeps the books of its share of the markets. `python -m trader.fleet.worker FD`.
 
-One thread, which parks in `poll` on the socket to the fleet. Fed with parcels (frames and words) by the fleet; answers with words.
-It ignores SIGINT, because a terminal's Ctrl-C is the fleet's business, and ends when told to or when the socket closes.
+One thread works; it parks in `poll` on the socket to the fleet. Fed with parcels (frames and words) by the fleet; answers with words.
+It ignores SIGINT, because a terminal's Ctrl-C is the fleet's business, and ends when told to or when the socket closes. A second one,
+`fl-alone`, does nothing but end the process when the fleet is gone and a handler does not return.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import select
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from trader.errors import TraderError
+from trader.errors import RoleFailed, TraderError
 from trader.fleet.books import FleetBooks
 from trader.fleet.handler import Handler, WatchedMarket, handler_named
 from trader.fleet.parcels import Frames, Parcel, Unpacker, Word, pack_word
@@ -35,6 +37,7 @@ READ_BYTES = 256 * 1024
 MOST_READS = 8                       # of one cycle: deadlines and reports must not wait for the end of a flood
 ASK_AGAIN_EVERY_NS = 1_000_000_000
 PARK_MS = 250
+ALONE_S = 10.0                       # a handler may go on this long after the fleet is gone
 
 
 class Worker:
@@ -74,12 +77,24 @@ class Worker:
         if now_ns - self._asked_ns >= ASK_AGAIN_EVERY_NS:
             self._asked_ns = now_ns
             self._books.ask_again(now_ns)
+        self._report()
+        if self.is_beat_due:
+            self._beat(now_ns)
+
+    @property
+    def is_beat_due(self) -> bool:
+        return self._clock.monotonic_ns() - self._beat_ns >= self._heartbeat_ns
+
+    def beat(self) -> None:
+        """In the middle of a cycle: with a slow handler its end is far, and silence would pass for a hang."""
+        self._report()
+        self._beat(self._clock.monotonic_ns())
+
+    def _report(self) -> None:
         if owned := self._books.take_owned():
             self._say({"owned": owned})
         if doubted := self._books.take_doubted():
             self._say({"doubted": doubted})
-        if now_ns - self._beat_ns >= self._heartbeat_ns:
-            self._beat(now_ns)
 
     def park_ms(self) -> int:
         now_ns = self._clock.monotonic_ns()
@@ -191,10 +206,24 @@ def serve(pipe: Pipe, worker: Worker) -> None:
                 break
             for parcel in unpacker.feed(data):
                 worker.take(parcel)
+                if worker.is_beat_due:
+                    worker.beat()
+                    pipe.flush()
             if len(data) < READ_BYTES:           # the socket is empty; what comes meanwhile ends the next wait
                 break
         worker.end_cycle()
         pipe.flush()
+
+
+def end_alone(end: socket.socket, within_s: float, leave: Callable[[int], object]) -> None:
+    """Body of `fl-alone`: parks until the fleet closes its end. Whoever still runs then hangs in a handler, and would stay for ever."""
+    poll = select.poll()
+    poll.register(end, 0)                        # nothing but its end
+    poll.poll()
+    threading.Event().wait(within_s)
+    log.error("the fleet is gone, and the handler has not returned within %g s: this worker ends where it stands", within_s)
+    faulthandler.dump_traceback()
+    leave(RoleFailed.exit_code)
 
 
 def main(argv: list[str]) -> int:
@@ -205,6 +234,7 @@ def main(argv: list[str]) -> int:
     number, factory, heartbeat_ns = int(argv[1]), argv[2], int(argv[3])
     name_native_thread(f"fl-worker-{number}")
     gc.set_threshold(100_000, 50, 100)           # hardly a cycle is made here, and a collection walks over every book
+    threading.Thread(target=end_alone, args=(end.dup(), ALONE_S, os._exit), name="fl-alone", daemon=True).start()
     pipe = Pipe(end)
     try:
         handler = handler_named(factory, number)

@@ -87,7 +87,7 @@ def require_schema(db: sqlite3.Connection, path: Path) -> None:
     if application != APPLICATION:
         raise JournalError(f"{path} is not a journal of trader.", remedy="Name a file that `trader run` wrote.")
     if found != SCHEMA:
-        age = "newer" if found > SCHEMA else "older"
+        age = "a newer" if found > SCHEMA else "an older"
         raise JournalError(f"{path} was written by {age} trader: its tables have version {found}, this one knows {SCHEMA}.",
                            remedy="Use the version that wrote it, or move the file away: a start then goes by the venue alone.")
 

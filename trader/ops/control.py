@@ -59,14 +59,15 @@ class ControlRole:
 
     def __init__(self, settings: OpsSettings, clock: Clock, commands: Mapping[str, Command],
                  peer_uid: Callable[[socket.socket], int | None] | None = None) -> None:
+        """Raises ConfigError when the folder is not for its owner alone: before anything trades."""
         self._folder, self._clock, self._commands = control_dir(settings), clock, commands
+        _make_private(self._folder)
         self._peer_uid = peer_uid or _peer_uid
         self.posture = Posture(clock)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.path: Path | None = None            # None until it listens
 
     def on_start(self) -> None:
-        _make_private(self._folder)
         for stale in _sockets_in(self._folder):
             if not _listens(stale):
                 stale.unlink(missing_ok=True)
@@ -174,7 +175,8 @@ def _make_private(folder: Path) -> None:
                           remedy="Set ops.control_dir to a folder of your own.") from error
     if status.st_uid != os.getuid() or status.st_mode & _SHARED_MODE or not folder.is_dir() or folder.is_symlink():
         raise ConfigError(f"ops.control_dir {folder} is open to others (mode {status.st_mode & 0o777:o}, owner {status.st_uid}).",
-                          remedy=f"Run `chmod 700 {folder}`, or set ops.control_dir to a folder of your own.")
+                          remedy=f"Set ops.control_dir to a folder that is for this alone, as {folder / 'trader'}: one that does not exist "
+                                 "is made, with mode 700.")
 
 
 def _request_in(received: bytes) -> dict[str, Any] | str:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,14 @@ def files_at(path: Path) -> list[Path]:
 
 
 def _of_newest_run(files: list[Path]) -> list[Path]:
-    """A long one goes through several files, and each of these runs begins a file."""
-    last = [[run.run_id for run in reader.runs([file])][-1:] for file in files]
-    return [file for file, run in zip(files, last, strict=True) if run == last[-1]]
+    """A long one goes through several files, and each of these runs begins a file. Older ones need not even be readable."""
+    newest = _last_run(files[-1])
+    return list(takewhile(lambda file: _last_run(file) == newest, reversed(files)))[::-1]
+
+
+def _last_run(file: Path) -> list[str]:
+    """Its id; empty when the file has none."""
+    return [run.run_id for run in reader.runs([file])][-1:]
 
 
 def _written_ns(files: list[Path]) -> int:

@@ -33,7 +33,8 @@ class QuietCollector:
         """`over` is set when it need not wait any longer."""
         self._is_flat, self._clock, self._over = is_flat, clock, over
         self.posture = Posture(clock)
-        self._young_ns = self._collected_ns = self._counted_ns = clock.monotonic_ns()
+        self._young_ns = self._collected_ns = clock.monotonic_ns()
+        self._grown = 0              # at most so many objects came since the last whole pass: made minus gone, second by second
 
     def on_start(self) -> None:
         pass
@@ -43,19 +44,19 @@ class QuietCollector:
         now_ns = self._clock.monotonic_ns()
         if now_ns - self._young_ns >= YOUNG_EVERY_NS:
             self._young_ns = now_ns
+            self._grown += gc.get_count()[0]
             gc.collect(0)
-        if now_ns - self._collected_ns >= COLLECT_EVERY_NS and (self._is_flat() or self._is_crowded(now_ns)):
+        if now_ns - self._collected_ns >= COLLECT_EVERY_NS and (self._is_flat() or self._is_crowded()):
             self._collect()
 
     def on_stop(self) -> None:
         pass
 
-    def _is_crowded(self, now_ns: int) -> bool:
-        """Counting takes a while itself: once a minute."""
-        if now_ns - self._counted_ns < COLLECT_EVERY_NS:
+    def _is_crowded(self) -> bool:
+        """Counting holds the interpreter for a tenth of a microsecond an object and more: only when they can be that many."""
+        if self._grown <= MOST_UNCOLLECTED:
             return False
-        self._counted_ns = now_ns
-        waiting = uncollected()
+        self._grown = waiting = uncollected()
         if waiting > MOST_UNCOLLECTED:
             log.warning("gc: %d objects wait, at most %d may; collecting although orders may be open. A desk that is never flat for "
                         "long does this; set runtime.gc: python if it happens often.", waiting, MOST_UNCOLLECTED)
@@ -66,6 +67,7 @@ class QuietCollector:
         found = gc.collect()
         gc.freeze()
         give_back()
+        self._grown = 0
         self._collected_ns = self._clock.monotonic_ns()
         log.info("gc: %d objects of garbage, %.1f ms", found, (self._collected_ns - began_ns) / 1e6)
 

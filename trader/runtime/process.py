@@ -37,7 +37,8 @@ class _Before(NamedTuple):
 
 
 class TunedProcess:
-    """Turns the knobs for the length of a `with` block and back at its end.
+    """Turns the knobs for the length of a `with` block and back at its end, except the C library's pools of memory: there it keeps
+    to the first number that it was told for as long as the process lives.
 
         with TunedProcess(settings.runtime, trader.is_flat, SystemClock()) as process:
             trader.start()
@@ -77,7 +78,6 @@ class TunedProcess:
             self._over.set()
             self._collector.join(1.0)
         sys.setswitchinterval(self._before.switch_interval_s)
-        set_malloc_pools(0)
         set_timer_slack_ns(self._before.timer_slack_ns)
         if self._settings.gc == "quiet":
             gc.unfreeze()

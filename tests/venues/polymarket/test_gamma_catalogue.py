@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -60,7 +61,7 @@ def test_a_page_on_which_nothing_fits_is_not_the_last():
 def test_the_venue_is_asked_for_no_more_than_is_wanted():
     gamma = Gamma([{"id": 7, "slug": "daily"}, {"id": 10114, "slug": "hourly"}], {"events": []})
     assert gamma.slugs(ANY._replace(tags=("crypto",), series=("hourly",), min_volume_micro=MoneyMicro(2_500_000),
-                                    end_max_ms=1_795_000_060_000)) == [[]]
+                                    end_max_ms=1_795_000_060_000))[-1] == []
     asked = gamma.asked[1].params
     assert (gamma.asked[0].path, gamma.asked[0].params["slug"]) == ("/series", "hourly")
     assert (asked["tag_slug"], asked["series_id"], asked["volume_min"], asked["end_date_max"]) == (
@@ -83,7 +84,7 @@ def test_each_tag_has_a_listing_of_its_own_and_each_is_read_to_its_end():
 def test_the_id_of_a_series_is_looked_up_once_and_several_are_asked_for_together():
     gamma = Gamma([{"id": "1", "slug": "a"}], [{"id": "2", "slug": "b"}], {"events": []}, {"events": []})
     query = ANY._replace(series=("a", "b"))
-    assert gamma.slugs(query) == gamma.slugs(query) == [[]]
+    assert (gamma.slugs(query), gamma.slugs(query)) == ([[], [], []], [[]])      # a page a request
     assert len(gamma.asked) == 4 and gamma.asked[3].params.get_list("series_id") == ["1", "2"]
 
 
@@ -101,7 +102,7 @@ def test_what_the_venue_lists_in_spite_of_a_filter_is_left_out(wanted, found):
     late = row(2, volume="50", endDate="2027-01-01T00:00:01Z")
     listing = {"events": [event(row(1)), event(late, tags=("sports",), series="daily")]}
     series = [[{"id": 5, "slug": "daily"}]] if "series" in wanted else []
-    assert Gamma(*series, listing).slugs(ANY._replace(**wanted)) == [found]
+    assert Gamma(*series, listing).slugs(ANY._replace(**wanted))[-1] == found
 
 
 def test_protocol_v2_lists_position_ids():
@@ -139,6 +140,18 @@ def test_an_answer_that_is_none_is_an_error(answer, error):
 def test_an_event_by_its_slug():
     gamma = Gamma(event(row(1), row(2)), httpx.Response(404))
     assert [market.slug for market in gamma.catalogue.event("e")] == ["s1", "s2"] and gamma.catalogue.event("unknown") == []
+
+
+@pytest.mark.parametrize("slug", ["a/b", "../x", "a?b#c", "a\nb", "a\x00b", "%2e", "é"])
+def test_an_event_whose_slug_is_no_slug_stays_one_part_of_the_path(slug):
+    gamma = Gamma(httpx.Response(404))
+    assert gamma.catalogue.event(slug) == []
+    assert gamma.asked[0].raw_path == b"/events/slug/" + quote(slug, safe="").encode()
+
+
+def test_an_address_that_is_too_long_is_an_answer_that_did_not_come():
+    with pytest.raises(ConnectionLost, match="too long"):
+        Gamma().catalogue.event("x" * 100_000)
 
 
 def test_cursors_that_go_round_in_a_circle_end_with_an_error_too():

@@ -29,8 +29,8 @@ class Chart {
   makeLegend() {
     return this.options.lines.map((line) => {
       const item = document.createElement("span"), key = document.createElement("i"), value = document.createElement("b");
-      key.style.background = `var(--${line.colour})`;
-      if (line.dash) key.style.opacity = ".55";
+      const ink = `var(--${line.colour})`;
+      key.style.background = line.dash ? `repeating-linear-gradient(90deg, ${ink} 0 3px, transparent 3px 5.5px)` : ink;
       item.append(key, line.label, " ", value);
       this.legend.append(item);
       return value;

@@ -131,19 +131,28 @@ function fillList(list, items, nothing) {
 function show(stats, health) {
   for (const element of document.querySelectorAll("[data-path]")) {
     const value = at(stats, element.dataset.path), isGain = element.dataset.as === "gain" && typeof value === "number";
-    put(element, text(value, element.dataset.as), isGain ? (value < 0 ? "bad" : "good") : "");
+    put(element, text(value, element.dataset.as), isGain && value ? (value < 0 ? "bad" : "good") : "");
   }
+  showFleet(stats);
   const reference = stats.reference || {}, held = stats.inventory;
   const distance = reference.price && reference.strike ? reference.price - reference.strike : null;
   put(find("#distance"), text(distance, "gain"));
   put(find("#net"), held ? `${sign(held.yes - held.no)}${short(Math.abs(held.yes - held.no))}` : "–");
   put(find("#cancel-alls"), text(Object.values(stats.cancel_alls || {}).reduce((sum, one) => sum + one, 0), "count"));
-  document.title = `${stats.trading_mode || "–"} · ${text(stats.pnl_marked_usd, "gain")} · trader`;
   showState(stats, health);
   showOrders(stats);
   showFeeds(stats);
   showThreads(stats.roles);
   showCharts(stats);
+}
+
+/* A fleet without a desk has nothing of what a desk shows. */
+function showFleet(stats) {
+  const isAlone = stats.session === "watching";
+  find("#fleet").hidden = !stats.fleet;
+  document.body.classList.toggle("watching", isAlone);
+  if (isAlone) put(find("h1"), `Fleet of ${text(at(stats, "fleet.registry.total_markets"), "count")} markets`);
+  document.title = isAlone ? "fleet · trader" : `${stats.trading_mode || "–"} · ${text(stats.pnl_marked_usd, "gain")} · trader`;
 }
 
 function showState(stats, health) {

@@ -39,7 +39,11 @@ class GammaCatalogue:
         self.unreadable = 0
 
     def pages(self, query: CatalogueQuery) -> Iterator[list[ListedMarket]]:
-        """Markets of an event with two of the wanted tags come twice."""
+        """Markets of an event with two of the wanted tags come twice. Each request ends a page: an empty one, for the id of a series."""
+        for slug in query.series:
+            if slug not in self._series_ids:
+                self._look_up(slug)
+                yield []
         wanted = self._wanted(query)
         for tag in query.tags or (None,):
             yield from self._listing(wanted if tag is None else {**wanted, "tag_slug": tag}, query)
@@ -53,21 +57,19 @@ class GammaCatalogue:
         if query.min_volume_micro:
             wanted["volume_min"] = decimal_text(query.min_volume_micro, 6)
         if query.series:
-            wanted["series_id"] = [self._series_id(slug) for slug in query.series]
+            wanted["series_id"] = [self._series_ids[slug] for slug in query.series]
         return wanted
 
-    def _series_id(self, slug: str) -> str:
-        if slug not in self._series_ids:
-            answer = self._gamma.get("/series", {"slug": slug})
-            try:
-                found = [str(row["id"]) for row in answer or () if row["slug"] == slug]
-            except UNREADABLE as why:
-                raise unreadable("Gamma's series", orjson.dumps(answer), why) from None
-            if not found:
-                raise WireError(f"Gamma knows no series {slug!r}.", remedy="Correct fleet.series: it wants slugs, as in "
-                                "btc-up-or-down-hourly.")
-            self._series_ids[slug] = found[0]
-        return self._series_ids[slug]
+    def _look_up(self, slug: str) -> None:
+        answer = self._gamma.get("/series", {"slug": slug})
+        try:
+            found = [str(row["id"]) for row in answer or () if row["slug"] == slug]
+        except UNREADABLE as why:
+            raise unreadable("Gamma's series", orjson.dumps(answer), why) from None
+        if not found:
+            raise WireError(f"Gamma knows no series {slug!r}.", remedy="Correct fleet.series: it wants slugs, as in "
+                            "btc-up-or-down-hourly.")
+        self._series_ids[slug] = found[0]
 
     def _listing(self, wanted: dict[str, Any], query: CatalogueQuery) -> Iterator[list[ListedMarket]]:
         wanted = dict(wanted)

@@ -1,6 +1,6 @@
 """The venue's client library: a second opinion on what our own encoder makes, and what signs in its place when the two differ. Pure.
 
-    python -m trader.venues.polymarket.stock 137       # compares; silent and 0, or the first difference and 1
+    python -m trader.venues.polymarket.stock 137       # compares; says "no difference", or the first one and ends with 1
 
 Loading it takes a second and 30 MB, which is why a desk has it done by a process that ends (`comparison`).
 """
@@ -22,6 +22,7 @@ from trader.model.order import OrderSpec, Side
 from trader.model.setting import Secret
 from trader.model.units import PriceBp, SizeMicro
 from trader.venues.polymarket.account import EOA, Account, ApiCredentials
+from trader.venues.polymarket.comparison import NO_DIFFERENCE
 from trader.venues.polymarket.contracts import DOMAIN_VERSION, ExchangeKey, exchanges
 from trader.venues.polymarket.signing import ZERO_HEX, OwnSigning, Signing, amounts_of
 from trader.venues.polymarket.wallet import Wallet, checksummed
@@ -132,4 +133,6 @@ def _agree(own: Signing, stock: Signing, order: OrderSpec) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(any_difference(int(sys.argv[1])) or 0)
+    verdict = any_difference(int(sys.argv[1]))
+    sys.stdout.write(f"{verdict or NO_DIFFERENCE}\n")
+    sys.exit(bool(verdict))
