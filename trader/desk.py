@@ -67,9 +67,10 @@ from trader.venues.polymarket.heartbeats import PolymarketHeartbeats
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 from trader.venues.polymarket.orders import PolymarketOrders
 from trader.venues.polymarket.rest import PolymarketRest
-from trader.venues.polymarket.signing import OrderSigner, PolymarketRules, Signing, account_signing
+from trader.venues.polymarket.signing import OrderSigner, PolymarketRules, Signing
 from trader.venues.polymarket.user_stream import PolymarketUserStream
 from trader.venues.polymarket.venue_time import PolymarketTime
+from trader.venues.polymarket.way_to_sign import account_signing
 
 _LAST_EPOCH = 1 << 62        # no executor gets there
 

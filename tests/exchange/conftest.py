@@ -14,9 +14,10 @@ from py_clob_client_v2.signer import Signer
 
 from trader.exchange.credentials import KeyRing
 from trader.exchange.engine import Engine
-from trader.exchange.http import Application, Doorman, Request
+from trader.exchange.http import Application, Doorman
 from trader.exchange.orders import MarketSpec, NewOrder, Outcome, Side
 from trader.exchange.rate_limits import TIERS, Mode, RateLimits
+from trader.exchange.request import Request
 from trader.exchange.routes_account import AccountRoutes
 from trader.exchange.routes_auth import AuthRoutes
 from trader.exchange.routes_keys import KeyRoutes

@@ -7,8 +7,9 @@ import pytest
 from trader.exchange.audit import KEPT, Audit, AuditedApplication
 from trader.exchange.events import MarketClosed, MarketListed, MarketResolved
 from trader.exchange.faults import FaultBoard
-from trader.exchange.http import Application, Request
+from trader.exchange.http import Application
 from trader.exchange.orders import OrderType, Outcome, Side
+from trader.exchange.request import Request
 from trader.exchange.routes_control import ControlRoutes
 from trader.exchange.stream_market import MarketSubscribe, MarketUnsubscribe
 from trader.exchange.venue import Venue

@@ -11,9 +11,10 @@ import pytest
 from trader.exchange.bots import Quotable
 from trader.exchange.catalogue import Catalogue, CatalogueSettings
 from trader.exchange.events import BookChanged, MarketListed, MarketResolved
-from trader.exchange.http import Application, Request
+from trader.exchange.http import Application
 from trader.exchange.market_life import Calendar
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.restless import BusyMarket, Restless
 from trader.exchange.routes_gamma import GammaRoutes
 from trader.exchange.venue import Venue

@@ -7,9 +7,10 @@ import pytest
 from trader.exchange.audit import Audit
 from trader.exchange.fault_kinds import KINDS, Kind
 from trader.exchange.faults import FAULTS_KEPT, MOST_FAULTS, FaultBoard
-from trader.exchange.http import Application, Request
+from trader.exchange.http import Application
 from trader.exchange.orders import Outcome, Side, TradeStatus
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.routes_control import ControlRoutes
 from trader.exchange.venue import Venue
 from trader.model.units import MICRO

@@ -9,10 +9,11 @@ import pytest
 from trader.exchange.audit import Audit
 from trader.exchange.events import MarketListed, MarketResolved
 from trader.exchange.faults import FaultBoard
-from trader.exchange.http import Application, Request
+from trader.exchange.http import Application
 from trader.exchange.market_life import MarketLife
 from trader.exchange.orders import Outcome
 from trader.exchange.population import load_population
+from trader.exchange.request import Request
 from trader.exchange.routes_binance import BinanceRoutes
 from trader.exchange.routes_control import ControlRoutes
 from trader.exchange.routes_gamma import GammaRoutes

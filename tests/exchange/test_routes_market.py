@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trader.exchange.http import Request
 from trader.exchange.orders import Outcome
+from trader.exchange.request import Request
 from trader.exchange.routes_market import MarketRoutes
 
 

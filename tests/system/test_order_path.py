@@ -24,7 +24,8 @@ from trader.venues.polymarket.heartbeats import PolymarketHeartbeats
 from trader.venues.polymarket.orders import PolymarketOrders
 from trader.venues.polymarket.rest import PolymarketRest
 from trader.venues.polymarket.settings import PolymarketSettings
-from trader.venues.polymarket.signing import OrderSigner, PolymarketRules, account_signing
+from trader.venues.polymarket.signing import OrderSigner, PolymarketRules
+from trader.venues.polymarket.way_to_sign import account_signing
 
 CLOCK = SystemClock()
 SETTINGS = GatewaySettings()

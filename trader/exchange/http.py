@@ -22,43 +22,15 @@ from waitress.wasyncore import close_all
 
 from trader.exchange.credentials import ApiKey, KeyRing, verify_l1
 from trader.exchange.faults import FaultBoard
-from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
+from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.rest_faults import RestFaults
-from trader.exchange.whole_numbers import is_whole_number
 from trader.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
 WORKERS = 8
 MAX_BODY_BYTES = 2**20       # a thousand cancels are 70 kB
-
-
-class Request(NamedTuple):
-    method: str
-    path: str               # without query
-    argument: str           # the last part of the path, for routes that end in "/"
-    query: Mapping[str, str]        # of a parameter that is given several times the last one; `values` has them all
-    headers: Mapping[str, str]      # POLY_* only
-    body: bytes
-    pairs: tuple[tuple[str, str], ...] = ()
-
-    def values(self, name: str) -> tuple[str, ...]:
-        """Every value of a parameter that may be given several times, as in `?id=1&id=2`; none when it is not given."""
-        given = tuple(value for key, value in self.pairs if key == name)
-        return given or ((self.query[name],) if name in self.query else ())
-
-    def number(self, name: str, default: int, *, status: int = 400) -> int:
-        """A parameter that must be a whole number."""
-        text = self.query.get(name, str(default))
-        if not is_whole_number(text):
-            raise Refusal(f"invalid {name}: {text[:100]}", status=status)
-        return int(text)
-
-    def json(self) -> Any:
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            raise Refusal(INVALID_PAYLOAD) from None
 
 
 class Answer(NamedTuple):

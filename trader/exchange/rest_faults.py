@@ -6,7 +6,7 @@ Runs on REST workers, from `http.Application`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -14,10 +14,8 @@ from trader.exchange import refusal
 from trader.exchange.fault_kinds import Fault, Kind
 from trader.exchange.faults import FaultBoard
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.runtime.clock import Clock
-
-if TYPE_CHECKING:
-    from trader.exchange.http import Request
 
 TRADING = ("/order", "/orders", "/cancel-all", "/cancel-market-orders")
 LISTINGS = ("/data/orders", "/data/trades")

@@ -6,10 +6,11 @@ from typing import Any
 
 from trader.exchange.accounts import Token
 from trader.exchange.contracts import CONTRACTS
-from trader.exchange.http import Doorman, Request, Routes
+from trader.exchange.http import Doorman, Routes
 from trader.exchange.orders import OrderState, Trade
 from trader.exchange.paging import page
 from trader.exchange.refusal import INVALID_ASSET, INVALID_PAYLOAD, Refusal
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.exchange.wire import Json, order_row, trade_row
 

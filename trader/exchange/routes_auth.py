@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from trader.exchange.credentials import ApiKey, KeyRing
-from trader.exchange.http import Doorman, Request, Routes
+from trader.exchange.http import Doorman, Routes
 from trader.exchange.rate_limits import RateLimits
 from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.runtime.clock import Clock
 

@@ -10,9 +10,10 @@ from typing import Any
 from trader.exchange.candles import Candle
 from trader.exchange.fault_kinds import Kind
 from trader.exchange.faults import FaultBoard
-from trader.exchange.http import Request, Routes
+from trader.exchange.http import Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.stream_binance import SYMBOL, ticker_prices, usd
 from trader.exchange.whole_numbers import is_whole_number
 from trader.exchange.windows import HOUR_MS

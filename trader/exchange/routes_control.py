@@ -6,9 +6,10 @@ from trader.exchange.accounts import Account
 from trader.exchange.addresses import checksummed, is_address
 from trader.exchange.audit import Audit
 from trader.exchange.faults import FaultBoard
-from trader.exchange.http import Request, Routes
+from trader.exchange.http import Routes
 from trader.exchange.market_life import Calendars
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.exchange.whole_numbers import is_whole_number
 from trader.exchange.windows import iso_utc

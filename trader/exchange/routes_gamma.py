@@ -10,11 +10,12 @@ from datetime import datetime
 from trader.exchange.catalogue import Catalogue, Catalogued
 from trader.exchange.fault_kinds import Kind
 from trader.exchange.faults import FaultBoard
-from trader.exchange.http import Request, Routes
+from trader.exchange.http import Routes
 from trader.exchange.market import MarketState
 from trader.exchange.market_life import Calendars
 from trader.exchange.orders import Outcome
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.exchange.windows import SERIES_ID, SERIES_SLUG, Window, iso_utc
 from trader.exchange.wire import Json

@@ -13,9 +13,10 @@ from coincurve import PrivateKey
 from trader.exchange.addresses import checksummed, is_address
 from trader.exchange.contracts import CONTRACTS
 from trader.exchange.credentials import KeyRing
-from trader.exchange.http import Request, Routes
+from trader.exchange.http import Routes
 from trader.exchange.permits import Permits
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.signatures import address_of
 from trader.exchange.venue import Venue
 from trader.exchange.wallets import SIGNATURE_TYPES

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trader.exchange.http import Request, Routes
+from trader.exchange.http import Routes
 from trader.exchange.market import MarketState
 from trader.exchange.orders import MarketSpec, Outcome, yes_bp
 from trader.exchange.paging import page
 from trader.exchange.refusal import Refusal
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.exchange.windows import iso_utc
 from trader.exchange.wire import Json

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Iterator
 from zlib import crc32
 
-from trader.exchange.http import Doorman, Request, Routes
+from trader.exchange.http import Doorman, Routes
 from trader.exchange.orders import OrderState, Outcome, Trade, TradeStatus
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.exchange.whole_numbers import is_whole_number
 from trader.exchange.wire import Json

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from trader.exchange.credentials import ApiKey
-from trader.exchange.http import Answer, Doorman, Request, Routes
+from trader.exchange.http import Answer, Doorman, Routes
 from trader.exchange.order_intake import read_order
 from trader.exchange.orders import OrderStatus, Placed, Side
 from trader.exchange.rate_limits import RateLimits
 from trader.exchange.refusal import INVALID_PAYLOAD, Refusal
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.exchange.wire import Json
 from trader.model.units import BP_PER_DOLLAR, size_to_wire

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from trader.exchange.hashes import BookMirror, mirror_of
-from trader.exchange.http import Request, Routes
+from trader.exchange.http import Routes
 from trader.exchange.orders import Outcome, Side
 from trader.exchange.refusal import INVALID_PAYLOAD, INVALID_SIDE, INVALID_TOKEN, Refusal
+from trader.exchange.request import Request
 from trader.exchange.venue import Venue
 from trader.exchange.wire import Json
 from trader.model.units import BP_PER_DOLLAR, decimal_text, price_to_wire

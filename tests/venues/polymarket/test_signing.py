@@ -22,10 +22,10 @@ from trader.venues.polymarket.signing import (
     OrderSigner,
     OwnSigning,
     PolymarketRules,
-    account_signing,
     amounts_of,
 )
 from trader.venues.polymarket.stock import StockSigning, choose_signing
+from trader.venues.polymarket.way_to_sign import account_signing
 
 KEY = "0x" + "11" * 32
 SIGNER = Signer(KEY, 137)

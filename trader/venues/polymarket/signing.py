@@ -3,14 +3,11 @@
 The order's id is the EIP-712 hash of its signed fields; the executor needs it for each order before anything is sent. For wallets
 of type 0-2 that hash is also what is signed, so a signature can never be of another order than the one that the executor tracks.
 
-There are two ways to make both: our own encoder (`eip712`) and the venue's client library (`stock`), which is ten times slower and brings
-30 MB with it. They are compared once at start, in a process of its own (`comparison`); the library is only loaded here when that
-did not end well, and used when the two differ in a single byte.
+Both are made by our own encoder (`eip712`), or by the venue's client library (`stock`) if the two do not agree (`way_to_sign`).
 """
 
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple, Protocol
 
 import orjson
@@ -20,12 +17,9 @@ from trader.model.order import OrderSpec, Side
 from trader.model.units import BP_PER_DOLLAR
 from trader.venues.contract import SignedOrder
 from trader.venues.polymarket.account import DEPOSIT_WALLET, Account
-from trader.venues.polymarket.comparison import StockComparison
 from trader.venues.polymarket.contracts import DOMAIN_VERSION, exchanges
 from trader.venues.polymarket.eip712 import DepositWalletWrap, OrderEncoder, OrderWords, digest, domain_separator
 from trader.venues.polymarket.wallet import Wallet
-
-log = logging.getLogger(__name__)
 
 SIZE_STEP_MICRO = 10_000             # two decimals: with any tick the dollar amount is then exact
 MAX_SIZE_MICRO = 10**15              # a billion shares; every amount then fits 64 bits
@@ -82,17 +76,6 @@ class OwnSigning:
         amounts = amounts_of(order)
         return self._encoder.contents(OrderWords(order.salt, int(order.token_id), amounts.maker, amounts.taker,
                                                  order.side is Side.SELL, order.created_ms))
-
-
-def account_signing(account: Account, comparison: StockComparison) -> Signing:
-    """Our own way, once `comparison` has found no difference; it is waited for here."""
-    own, problem = OwnSigning(account), comparison.problem()
-    if not problem:
-        log.info("orders are signed by our own encoder; it agrees with py-clob-client-v2 on every kind of order")
-        return own
-    log.warning("signing: %s; comparing here, with py-clob-client-v2 loaded into this process", problem)
-    from trader.venues.polymarket.stock import StockSigning, choose_signing  # noqa: PLC0415 - 30 MB that are hardly ever needed
-    return choose_signing(own, StockSigning(account))
 
 
 class PolymarketRules:
