@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import orjson
@@ -90,7 +89,7 @@ class GammaCatalogue:
 
     def event(self, slug: str) -> list[ListedMarket]:
         """The slug may be the stream's word for it: whatever it is, it stays one part of the path."""
-        answer = self._gamma.get(f"/events/slug/{quote(slug, safe='')}", {})
+        answer = self._gamma.named("events", slug)
         return [] if answer is None else self._markets([answer])
 
     def close(self) -> None:

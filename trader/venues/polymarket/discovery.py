@@ -49,8 +49,8 @@ class GammaDiscovery:
 
     def by_slug(self, slug: str, now_ms: int) -> Listing:
         """A slug without a year leads to the window of an earlier year for ever: refused when that is over."""
-        event = self._gamma.get(f"/events/slug/{slug}", {})
-        rows = [row for row in [self._gamma.get(f"/markets/slug/{slug}", {})] if row is not None] if event is None else _markets_of([event])
+        event = self._gamma.named("events", slug)
+        rows = [row for row in [self._gamma.named("markets", slug)] if row is not None] if event is None else _markets_of([event])
         if len(rows) > 1:
             raise WireError(f"event {slug} has {len(rows)} markets.", remedy="Set market.condition_id to that of one, or market.slug to "
                             f"its own, as in {rows[0].get('slug')}.")
@@ -65,7 +65,7 @@ class GammaDiscovery:
 
     def winner(self, market: Market) -> str | None:
         """A slug may name another market too (the repeated hour in autumn): the condition id decides."""
-        row = self._gamma.get(f"/markets/slug/{market.slug}", {})
+        row = self._gamma.named("markets", market.slug)
         try:
             if row is not None and padded_condition_id(row["conditionId"]) != market.condition_id:
                 row = next(iter(self._named(market.condition_id, closed="true")), None)

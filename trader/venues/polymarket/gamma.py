@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -34,6 +35,10 @@ class GammaClient:
             raise ConnectionLost(f"Gamma answered {path} with HTTP {answer.status_code}.",
                                  remedy=f"It is asked again; check polymarket.gamma_url and {self._check} if this goes on.")
         return json_from_wire(f"Gamma's answer to {path}", answer.content)
+
+    def named(self, kind: str, slug: str) -> Any:
+        """One of `events` or `markets`. A slug is one part of the path, whatever is in it."""
+        return self.get(f"/{kind}/slug/{quote(slug, safe='')}", {})
 
     def close(self) -> None:
         self._client.close()
