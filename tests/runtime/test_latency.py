@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trader.runtime.latency import BOUNDS_NS, LatencyWindow
+from trader.runtime.latency import BOUNDS_NS, LatencyWindow, summary_of
 
 SAMPLES = st.lists(st.integers(1_000, 10**11), min_size=1, max_size=50)
 
@@ -45,6 +45,12 @@ def test_a_sample_outside_of_all_bounds_is_counted_at_the_end_that_it_is_beyond(
     window = filled(sample_ns)
     assert window.histogram().counts[0 if sample_ns < 1_000 else -1] == 1
     assert window.summary()["count"] == 1
+
+
+def test_several_windows_are_summed_up_as_one():
+    even, odd = filled(*range(2_000, 101_000, 2_000)), filled(*range(1_000, 101_000, 2_000))
+    assert summary_of([even, odd]) == filled(*range(1_000, 101_000, 1_000)).summary()
+    assert summary_of([]) == LatencyWindow().summary()
 
 
 def test_a_summary_forgets_what_is_more_than_a_window_ago_and_the_histogram_does_not():

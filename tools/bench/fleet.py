@@ -3,7 +3,7 @@
     python tools/bench/fleet.py [--markets 2500] [--rates 2000,5000,10000] [--seconds 8] [--workers 2] [--levels 20]
 
 A sender process (`fleet_sender.py`) stands for the venue, the fleet runs as its own process tree as in production, and everything
-passes sockets, router and workers. At each rate: frames sent and applied, what was dropped, the slowest connection's routing latency
+passes sockets, router and workers. At each rate: frames sent and applied, what was dropped, routing latency of all connections
 and the slowest worker's frame → book latency, and CPU per process. A rate counts as carried when every frame was applied, nothing was
 dropped, and the books say so: the size of one level of each is the number of its changes.
 """
@@ -92,7 +92,8 @@ def measure_rate(fleet: FleetChild, sender: SenderProcess, rate: float, seconds:
         "asked_per_s": rate, "sent_per_s": round(sent_timed / passed_s), "sent": sent, "applied": applied(after) - applied(before),
         "dropped": after["router"]["messages_dropped"] - before["router"]["messages_dropped"],
         "mismatches": sum(row["mismatches"] for row in after["workers"]["worker_stats"].values()),
-        "routing_us": {"p50": loaded["router"]["p50_latency_us"], "p99": loaded["router"]["p99_latency_us"]},
+        "routing_us": {"p50": loaded["router"]["p50_latency_us"], "p99": loaded["router"]["p99_latency_us"],
+                       "p99_of_the_slowest_connection": loaded["router"]["slowest_p99_latency_us"]},
         "frame_to_book_us": {name: max(row["latency"][f"{name}_us"] for row in workers) for name in ("p50", "p99")},
         "cpu_share": cpu,
         "cpu_us_a_frame": {name: round(share * passed_s / frames * 1e6, 1) for name, share in cpu.items()},

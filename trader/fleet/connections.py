@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from trader.errors import RoleFailed
 from trader.fleet.connection import PoolConnection, Row
 from trader.runtime.clock import Clock
+from trader.runtime.latency import summary_of
 from trader.runtime.role import RoleThread
 
 log = logging.getLogger(__name__)
@@ -112,12 +113,12 @@ class Lines:
         return late
 
     def routing(self) -> dict[str, Any]:
-        """Sums over all connections that there are and were; the latest latencies are those of the slowest one."""
+        """Sums over all connections that there are and were; the latest latencies of all that there are, and the slowest one's."""
         routers = [connection.router for connection in self.all()]
         sums = {name: total + sum(getattr(router, name) for router in routers) for name, total in tuple(self._totals.items())}
-        recent = [router.latency.summary() for router in routers]
-        return {**sums, "dirty": sum(router.dirty for router in routers), "p50_us": max((one["p50_us"] for one in recent), default=0.0),
-                "p99_us": max((one["p99_us"] for one in recent), default=0.0)}
+        recent = summary_of(router.latency for router in routers)
+        return {**sums, "dirty": sum(router.dirty for router in routers), "p50_us": recent["p50_us"], "p99_us": recent["p99_us"],
+                "slowest_p99_us": max((router.latency.summary()["p99_us"] for router in routers), default=0.0)}
 
     def _add_up(self, connection: PoolConnection) -> None:
         for name in self._totals:

@@ -18,7 +18,7 @@ HELP = {
     "trader_fleet_connection_pollution_ratio": "Share of a connection's tokens whose market has ended.",
     "trader_fleet_frames_routed_total": "Frames handed on to workers.",
     "trader_fleet_frames_dropped_total": "Frames that a worker had no room for; their markets were fetched anew.",
-    "trader_fleet_routing_latency_seconds": "Batch left the socket to handed on, of the slowest connection.",
+    "trader_fleet_routing_latency_seconds": "Batch left the socket to handed on, of the recent batches of all connections.",
     "trader_fleet_worker_queue_parcels": "Parcels that wait for a worker.",
     "trader_fleet_workers_alive": "Worker processes that run.",
     "trader_fleet_worker_restarts_total": "Times that a worker was started again.",

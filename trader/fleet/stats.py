@@ -76,6 +76,7 @@ class FleetStats:
             "refetched": routing["refetched"], "dirty": routing["dirty"],
             "avg_latency_ms": routing["latency_ns"] / max(1, routing["batches"]) / 1e6,
             "p50_latency_us": routing["p50_us"], "p99_latency_us": routing["p99_us"],
+            "slowest_p99_latency_us": routing["slowest_p99_us"],
             "queue_depths": {str(link.number): link.depth for link in self._crew.links},
         }
 

@@ -7,6 +7,7 @@ decade are bounds, which is what `/metrics` shows.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from itertools import accumulate
 from operator import add
 from typing import NamedTuple
@@ -50,12 +51,12 @@ class LatencyWindow:
 
     def summary(self) -> dict[str, float]:
         """Count, p50 and p99 in microseconds of the recent samples, within a bucket (14 %); any thread. Zeroes before the first one."""
+        return summary_of([self])
+
+    def recent(self) -> list[int]:
+        """Counts of the recent samples, one a bucket; any thread."""
         counts = self._counts                    # one read: the writer may turn meanwhile
-        cumulated = list(accumulate(map(add, counts.before, counts.newest)))
-        count = cumulated[-1]
-        if not count:
-            return {"count": 0, "p50_us": 0.0, "p99_us": 0.0}
-        return {"count": count, "p50_us": _quantile_us(cumulated, 0.50), "p99_us": _quantile_us(cumulated, 0.99)}
+        return list(map(add, counts.before, counts.newest))
 
     def histogram(self) -> Histogram:
         """Everything since the start; any thread. No count ever falls from one call to the next."""
@@ -67,6 +68,14 @@ class LatencyWindow:
         old, self._left = self._counts, self._half
         self._newest = [0] * len(old.newest)
         self._counts = _Counts(list(map(add, old.older, old.before)), old.newest, self._newest)
+
+
+def summary_of(windows: Iterable[LatencyWindow]) -> dict[str, float]:
+    """The recent samples of all of them together, as `LatencyWindow.summary` has it."""
+    cumulated = list(accumulate(map(sum, zip(*(window.recent() for window in windows), strict=True)))) or [0]
+    if not cumulated[-1]:
+        return {"count": 0, "p50_us": 0.0, "p99_us": 0.0}
+    return {"count": cumulated[-1], "p50_us": _quantile_us(cumulated, 0.50), "p99_us": _quantile_us(cumulated, 0.99)}
 
 
 def _quantile_us(cumulated: list[int], quantile: float) -> float:
