@@ -74,7 +74,7 @@ def test_a_file_of_another_schema_is_refused_with_a_remedy(keeper, desk):
         with closing(sqlite3.connect(file)) as db:
             db.execute(f"PRAGMA user_version = {found}")
         for use in (lambda: keeper.begin(desk, "run-2"), lambda: recall(keeper.path, 0), lambda: report.fills([file], Wanted())):
-            with pytest.raises(JournalError, match=rf"written by {age} trader.*Use the version that wrote it"):
+            with pytest.raises(JournalError, match=rf"written by an? {age} trader.*Use the version that wrote it"):
                 use()
 
 
