@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from trader.executor.guards import Limits
-from trader.executor.role import LETTERS_A_CYCLE, ExecutorRole, Inputs
+from trader.executor.role import GIVE_WAY_S, LETTERS_A_CYCLE, ExecutorRole, Inputs
 from trader.executor.settings import ExecutorSettings
 from trader.executor.state import Session, State
 from trader.handoff.cache import SnapshotCache
@@ -48,7 +48,7 @@ class SpyInbox(ExecutorInbox):
 
 
 def make_desk():
-    desk = SimpleNamespace(clock=ManualClock(10**9), inbox=SpyInbox(), outbox=OrderOutbox(), bell=Doorbell(), stopped=[],
+    desk = SimpleNamespace(clock=ManualClock(10**9), inbox=SpyInbox(), outbox=OrderOutbox(), bell=Doorbell(), stopped=[], pauses=[],
                            venue=ModelVenue(1000 * MICRO), inventory=SnapshotCache("inventory"), report=SnapshotCache("report"))
     desk.mailbox = IntentMailbox(desk.inbox.ring)
     desk.state = State(ExecutorSettings(), Rules(), first_salt=0)
@@ -57,7 +57,7 @@ def make_desk():
     inputs = Inputs(SnapshotCache("book"), health, health, health, SnapshotCache("pulse"), ())
     desk.role = ExecutorRole(desk.state, LIMITS, inputs, inbox=desk.inbox, mailbox=desk.mailbox, outbox=desk.outbox,
                              inventory=desk.inventory, report=desk.report, bell=desk.bell, clock=desk.clock,
-                             on_stopped=lambda: desk.stopped.append(True))
+                             on_stopped=lambda: desk.stopped.append(True), pause=desk.pauses.append)
     return desk
 
 
@@ -129,6 +129,7 @@ def test_what_cancels_everything_goes_out_before_the_letters_behind_it_are_read(
         desk.inbox.put(Control(Command.RESUME, ""))
     desk.role.do_work()
     assert (desk.inbox.depth, desk.outbox.epoch) == (20, epoch + 1)
+    assert desk.pauses[-1:] == [GIVE_WAY_S]              # the gateway's turn
 
 
 def test_the_mailbox_is_looked_at_before_every_letter(desk):

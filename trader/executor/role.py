@@ -30,6 +30,7 @@ from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState, OwnFill
 from trader.model.units import MoneyMicro
 from trader.runtime.clock import Clock
+from trader.runtime.pause import pause
 from trader.runtime.role import Posture
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 PARK_NS = 20_000_000             # guards are looked at fifty times a second even when no letter comes
 LETTERS_A_CYCLE = 64             # then due deadlines have their turn
 REPORT_EVERY_NS = 200_000_000
+GIVE_WAY_S = 0.0003              # after a cancel-all: the gateway needs the interpreter more than the letters that wait
 _REFUSED_HELP = ("Check on the venue's own page that the API key still exists and the account may trade, that this country is not "
                  "blocked, and the machine's clock.")
 
@@ -85,14 +87,14 @@ class ExecutorRole:
     def __init__(self, state: State, limits: guards.Limits, inputs: Inputs, *, inbox: ExecutorInbox, mailbox: IntentMailbox,
                  outbox: OrderOutbox, inventory: SnapshotCache[Inventory], report: SnapshotCache[ExecutorReport],
                  bell: Doorbell, clock: Clock, on_stopped: Callable[[], None], journal: JournalQueue | None = None,
-                 on_refused: Callable[[AuthError], None] = lambda _: None) -> None:
+                 on_refused: Callable[[AuthError], None] = lambda _: None, pause: Callable[[float], None] = pause) -> None:
         """Without a `journal` nothing is kept and nothing recalled: for tests and simulations. `on_refused`: the venue does not
         take our credentials any more; this role goes on until it is stopped in order."""
         self._state, self._limits, self._inputs = state, limits, inputs
         self._inbox, self._mailbox, self._outbox = inbox, mailbox, outbox
         self._inventory, self._report, self._bell = inventory, report, bell
         self._clock, self._on_stopped, self._journal = clock, on_stopped, journal
-        self._on_refused = on_refused
+        self._on_refused, self._pause = on_refused, pause
         self._letters: list[Letter] = []         # handled in this cycle
         self._fills_seen = 0
         self._report_due_ns = 0
@@ -177,6 +179,8 @@ class ExecutorRole:
             if isinstance(action, PlaceOrders):
                 self.times.put(action.seq, self._clock.monotonic_ns(), state.intent)
             self._outbox.put(action)
+        if any(isinstance(action, RaiseEpoch) for action in state.actions):
+            self._pause(GIVE_WAY_S)
         state.actions.clear()
         for note in state.notes:
             _log(note)

@@ -1,4 +1,4 @@
-"""A plain wait of the calling thread, for the one case of having nothing to wait for: a server asked us to come back later."""
+"""A plain wait of the calling thread, where there is nothing to wait for: a server said "later", or another thread goes first."""
 
 from __future__ import annotations
 
