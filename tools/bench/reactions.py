@@ -11,6 +11,7 @@ The desk has no limits to speak of, no skew and small quotes, so that it always 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import logging
 import secrets
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from eth_account import Account
 
@@ -203,6 +205,20 @@ def guard_entered_ms(journal: Path, name: str, since_ms: float) -> int | None:
     return None if row is None or row[0] is None else int(row[0])
 
 
+def bare_requests(bench: Bench, count: int) -> Samples:
+    """A request that is already written → the exchange's stamp: what the exchange itself adds to every row of requests."""
+    where = urlsplit(bench.exchange.rest_url)
+    line, sent_ms = http.client.HTTPConnection(str(where.hostname), where.port), []
+    for _ in range(count):
+        time.sleep(0.02)
+        sent_ms.append(time.time() * 1000)
+        line.request("GET", "/version")
+        line.getresponse().read()
+    line.close()
+    stamps = [row["at_ms"] for row in read_audit(bench.exchange, since_ms=int(sent_ms[0]) - 1).requests if row["path"] == "/version"]
+    return gathered(max(0.0, at_ms - one_ms) for at_ms, one_ms in zip(stamps, sent_ms, strict=True))
+
+
 def row(what: str, samples: Samples, budget: str) -> dict[str, Any]:
     """No p99 of fewer than a hundred."""
     took = sorted(samples.took_ms)
@@ -229,6 +245,7 @@ def main() -> int:
                 row("the same STOP intents → flat", flat, "none"),
                 row("cancel-all while the other gateway threads hang → cancel (not judged: they did not)",
                     cancel_alls(bench, rounds), "<= 10 ms"),
+                row("a bare request → its stamp: the exchange's share of the above", bare_requests(bench, 300), "none"),
                 row("stale book found → flat (not judged: not found)", stale_books(bench, rounds, Path(folder) / "journal"), "<= 50 ms"),
             ]
     print(json.dumps({"bench": "reactions", "rows": rows}, indent=2, ensure_ascii=False))
