@@ -86,8 +86,12 @@ def test_what_survived_a_whole_pass_is_not_looked_at_again() -> None:
     assert uncollected() < len(kept) <= gc.get_freeze_count()
 
 
+def too_many() -> list[list[object]]:
+    return [[] for _ in range(garbage.MOST_UNCOLLECTED + 1_000)]
+
+
 def test_a_desk_that_is_never_flat_does_not_grow_without_end(caplog: pytest.LogCaptureFixture) -> None:
-    clock, kept = ManualClock(), [[] for _ in range(garbage.MOST_UNCOLLECTED + 1_000)]       # type: ignore[var-annotated]
+    clock, kept = ManualClock(), too_many()
     looks = collector(clock, flat=False)
     clock.advance(ms=MINUTE_MS)
     looks.do_work()
@@ -97,7 +101,7 @@ def test_a_desk_that_is_never_flat_does_not_grow_without_end(caplog: pytest.LogC
 
 def test_objects_that_came_and_went_are_no_reason_to_look_through_everything(caplog: pytest.LogCaptureFixture) -> None:
     clock, cycle = ManualClock(), aged()
-    looks, kept = collector(clock, flat=False), [[] for _ in range(garbage.MOST_UNCOLLECTED + 1_000)]       # type: ignore[var-annotated]
+    looks, kept = collector(clock, flat=False), too_many()
     clock.advance(ms=1_000)
     looks.do_work()
     kept.clear()
