@@ -132,6 +132,17 @@ def test_what_cancels_everything_goes_out_before_the_letters_behind_it_are_read(
     assert desk.pauses[-1:] == [GIVE_WAY_S]              # the gateway's turn
 
 
+def test_a_stop_goes_out_before_the_letters_behind_it_are_read(desk):
+    desk.mailbox.put(intent(1))
+    run(desk)
+    for _ in range(20):
+        desk.inbox.put(Control(Command.RESUME, ""))
+    desk.mailbox.put(intent(2, Mode.STOP))
+    desk.role.do_work()
+    assert desk.outbox.take(only_cancels=True, timeout_s=0) is not None
+    assert desk.inbox.depth >= 19 and desk.pauses[-1:] == [GIVE_WAY_S]
+
+
 def test_the_mailbox_is_looked_at_before_every_letter(desk):
     """The intent arrives while a letter is handled: it must not wait for the sixty others."""
     order = []

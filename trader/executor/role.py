@@ -26,7 +26,7 @@ from trader.model.book import FeedHealth, MarketBook
 from trader.model.cycle import Cycle, Letter, Note, Now, RaiseEpoch, View
 from trader.model.event import Answer, ExecutorEvent, MailWaiting, Outcome, PlaceResult, Timing
 from trader.model.heartbeat import NO_BEAT, BeatHealth
-from trader.model.intent import Inventory, QuoteIntent, StrategyPulse
+from trader.model.intent import Inventory, Mode, QuoteIntent, StrategyPulse
 from trader.model.order import OrderState, OwnFill
 from trader.model.units import MoneyMicro
 from trader.runtime.clock import Clock
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 PARK_NS = 20_000_000             # guards are looked at fifty times a second even when no letter comes
 LETTERS_A_CYCLE = 64             # then due deadlines have their turn
 REPORT_EVERY_NS = 200_000_000
-GIVE_WAY_S = 0.0003              # after a cancel-all: the gateway needs the interpreter more than the letters that wait
+GIVE_WAY_S = 0.0003              # after a STOP or a cancel-all: the gateway needs the interpreter more than the letters that wait
 _REFUSED_HELP = ("Check on the venue's own page that the API key still exists and the account may trade, that this country is not "
                  "blocked, and the machine's clock.")
 
@@ -99,6 +99,7 @@ class ExecutorRole:
         self._fills_seen = 0
         self._report_due_ns = 0
         self._stop_told = self._refusal_told = False
+        self._stops = False                      # the intent that was taken in this cycle does
         self.posture = Posture(clock)
         self.times = OrderTimes()
 
@@ -114,12 +115,15 @@ class ExecutorRole:
             if letter is None:
                 break
             self._handle(letter, now)
-            is_urgent = any(isinstance(action, RaiseEpoch) for action in self._state.actions)    # goes out before more is read
-            letter = self._inbox.get(0) if left and not is_urgent else None
+            letter = self._inbox.get(0) if left and not self._is_urgent() else None
         core.settle(self._state, view, now, self._limits)
         self._keep(view, now)
         self._carry_out()
         self._publish(now)
+
+    def _is_urgent(self) -> bool:
+        """A STOP with orders open, or a cancel-all: goes out before more is read."""
+        return self._stops or any(isinstance(action, RaiseEpoch) for action in self._state.actions)
 
     def on_stop(self) -> None:
         """The last report, so that a summary after the end is complete, and what nobody confirmed."""
@@ -158,6 +162,7 @@ class ExecutorRole:
         if intent is not None:
             self._letters.append(intent)
             core.step(self._state, intent, now)
+            self._stops = intent.mode is Mode.STOP and len(self._state.orders) > 0
 
     def _keep(self, view: View, now: Now) -> None:
         """Into the journal before anything leaves: a gateway thread waits for it before it sends a place."""
@@ -179,8 +184,9 @@ class ExecutorRole:
             if isinstance(action, PlaceOrders):
                 self.times.put(action.seq, self._clock.monotonic_ns(), state.intent)
             self._outbox.put(action)
-        if any(isinstance(action, RaiseEpoch) for action in state.actions):
+        if self._is_urgent():
             self._pause(GIVE_WAY_S)
+        self._stops = False
         state.actions.clear()
         for note in state.notes:
             _log(note)
