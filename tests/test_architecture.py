@@ -67,6 +67,7 @@ RULES = (
          frozenset({"runtime", "handoff", "feeds", "*/role.py", "ops", "exchange", "app", "desk", "fleet_run", "cli", "testing",
                     "gateway/limits.py",         # one bucket for all gateway threads; its lock is held for a few additions
                     "gateway/dialer.py",         # opens the sockets that the gateway threads wait at
+                    "gateway/transport.py",      # says what for
                     "gateway/heartbeat.py"}) | FLEET_THREADS,    # a role, named for what it does
          "move the waiting into role.py or a hand-off and keep this file pure"),
     Rule(frozenset({"time"}), frozenset({"runtime/clock.py"}), "take a runtime.clock.Clock, read it once a cycle, pass now_ns down"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import select
+import ssl
+
 import httpx
 import pytest
 
@@ -13,18 +16,36 @@ ONE_S = 1_000_000_000
 
 
 class ScriptedConnection:
-    """Gives its pieces one by one, then times out. `idle`: what it says when it is asked between two requests."""
+    """Each send takes the next of `takes` bytes, or all; each wait brings the next piece, if there is one. `idle`: what it says when it is
+    asked between two requests; behind it is no descriptor, so that it is always asked."""
 
     def __init__(self, clock, *pieces, takes_ms=10):
         self.clock, self.pieces, self.takes_ms = clock, list(pieces), takes_ms
-        self.sent, self.timeouts, self.idle, self.closed = b"", [], BlockingIOError(), False
+        self.takes, self.arrived = [], []
+        self.sent, self.waits, self.idle, self.blocking, self.closed = b"", [], BlockingIOError(), True, False
 
-    def settimeout(self, timeout):
-        self.timeouts.append(timeout)
+    def fileno(self):
+        return -1
 
-    def sendall(self, data):
+    def setblocking(self, flag):
+        self.blocking = flag
+
+    def wait(self, filenos, events, timeout_ms):
+        assert tuple(filenos) == (self.fileno(),)
+        self.waits.append((events, timeout_ms))
+        if events == select.POLLIN and self.pieces:
+            self.arrived.append(self.pieces.pop(0))
+        elif events == select.POLLIN or not self.takes:
+            self.clock.advance(ms=timeout_ms)
+            return
         self.clock.advance(ms=self.takes_ms)
-        self.sent += data
+
+    def send(self, data):
+        taken = self.takes.pop(0) if self.takes else len(data)
+        if isinstance(taken, Exception):
+            raise taken
+        self.sent += data[:taken]
+        return taken
 
     def recv(self, count):
         if isinstance(self.idle, Exception):
@@ -32,8 +53,8 @@ class ScriptedConnection:
         return self.idle
 
     def recv_into(self, buffer):
-        self.clock.advance(ms=self.takes_ms)
-        piece = self.pieces.pop(0) if self.pieces else TimeoutError("timed out")
+        assert not self.blocking
+        piece = self.arrived.pop(0) if self.arrived else BlockingIOError()
         if isinstance(piece, Exception):
             raise piece
         buffer[:len(piece)] = piece
@@ -63,7 +84,8 @@ class ScriptedDialer:
 def line(*pieces_of_each, takes_ms=10):
     clock = ManualClock(ONE_S)
     connections = [p if isinstance(p, Exception) else ScriptedConnection(clock, *p, takes_ms=takes_ms) for p in pieces_of_each]
-    return OrderTransport(ScriptedDialer(*connections), clock), connections
+    transport = OrderTransport(ScriptedDialer(*connections), clock, lambda *wait: transport._connection.wait(*wait))
+    return transport, connections
 
 
 def post(transport, body=b"{}", read_s=2.5, connect_s=1.0):
@@ -127,7 +149,25 @@ def test_the_deadline_covers_the_whole_request_however_many_pieces_come():
 def test_every_wait_is_as_long_as_what_is_left():
     transport, [connection] = line([OK[:5], OK[5:]])
     post(transport)
-    assert connection.timeouts == [2.5, 2.49, 2.48]
+    assert connection.waits == [(select.POLLIN, 2500), (select.POLLIN, 2490)]
+
+
+def test_a_request_that_goes_in_pieces_arrives_whole_and_tls_may_want_to_read_before_it_writes():
+    transport, [connection] = line([OK, OK])
+    post(transport)
+    whole, connection.sent, connection.waits = connection.sent, b"", []
+    connection.takes = [5, BlockingIOError(), ssl.SSLWantWriteError(), 3, ssl.SSLWantReadError(), 4]
+    assert post(transport).status_code == 200
+    assert connection.sent == whole
+    assert [events for events, _ in connection.waits[:3]] == [select.POLLOUT, select.POLLOUT, select.POLLIN]
+
+
+def test_a_server_that_takes_nothing_is_given_up_at_the_deadline():
+    transport, [connection] = line([OK])
+    connection.takes = [5, *[BlockingIOError()] * 999]
+    with pytest.raises(httpx.WriteTimeout, match="deadline"):
+        post(transport, read_s=2.5)
+    assert connection.closed and connection.clock.monotonic_ns() - ONE_S <= 2_600_000_000
 
 
 def test_connecting_takes_no_longer_than_its_own_deadline_or_the_whole():

@@ -1,6 +1,6 @@
 """What the fleet carries: start-up, rate, latencies, memory, and where the CPU time goes. Prints JSON.
 
-    python tools/bench/fleet.py [--markets 2500] [--rates 2000,5000,10000] [--seconds 8] [--workers 2] [--levels 20]
+    python tools/bench/fleet.py [--markets 2500] [--rates 2000,5000,10000] [--seconds 8] [--workers 2] [--levels 20] [--realtime 10]
 
 A sender process (`fleet_sender.py`) stands for the venue, the fleet runs as its own process tree as in production, and everything
 passes sockets, router and workers. At each rate: frames sent and applied, what was dropped, routing latency of all connections
@@ -135,13 +135,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rates", default="2000,5000,10000")
     parser.add_argument("--switch-us", type=int, default=500, help="the fleet's switch interval")
+    parser.add_argument("--realtime", type=int, default=0, help="the fleet's real-time priority; needs the right to it")
     parser.add_argument("--seconds", type=float, default=8.0)
     options = parser.parse_args()
     sender = SenderProcess(options.markets, options.levels)
     began_s = time.monotonic()
     fleet = FleetChild(FleetSettings(num_workers=options.workers, heartbeat_s=0.5, pending_wait_ms=300), FeedSettings(),
                        ws_url=sender.urls["ws_url"], gamma_url=sender.urls["gamma_url"], ops=OpsSettings(log_level="WARNING"),
-                       switch_interval_us=options.switch_us)
+                       switch_interval_us=options.switch_us, realtime_priority=options.realtime)
     try:
         time.sleep(0.1)
         empty_kb = min(int(Path(f"/proc/{row['pid']}/statm").read_text().split()[1]) * 4

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import websocket
 
 from trader.errors import ConnectionLost, ConnectionRefused
+from trader.runtime.sockets import Receiver, has_arrived, wait_ready
 
 HANDSHAKE_S = 10
 SEND_S = 2               # a peer that takes nothing for this long is lost
@@ -50,16 +51,14 @@ class WebSocketLine:
         self._ws = ws
         self._socket = ws.sock
         self._socket.setblocking(False)
-        self._inside_tls = getattr(self._socket, "pending", None)    # bytes that no poll can see
-        self._arrival = select.poll()
-        self._arrival.register(self.fileno(), select.POLLIN)
+        self._receiver = None if isinstance(self._socket, ssl.SSLSocket) else Receiver(READ_BYTES)
 
     def fileno(self) -> int:
         return int(self._socket.fileno())
 
     def read(self) -> bytes:
         try:
-            data: bytes = self._socket.recv(READ_BYTES)
+            data: bytes = self._receiver.read(self.fileno()) if self._receiver else self._socket.recv(READ_BYTES)
         except _NOTHING_YET:
             return b""
         except OSError as why:
@@ -69,8 +68,8 @@ class WebSocketLine:
         return data
 
     def has_more(self) -> bool:
-        """A look costs a third of a read that finds nothing, over TLS a tenth."""
-        return bool((self._inside_tls and self._inside_tls()) or self._arrival.poll(0))
+        """A read empties a whole TLS record (16 KB at most), and OpenSSL reads none ahead: what is left is where a look finds it."""
+        return has_arrived(self.fileno())
 
     def send(self, text: str) -> None:
         self._write(self._ws.send, text)
@@ -111,11 +110,8 @@ def open_line(url: str) -> Line:
 
 
 def wait_readable(filenos: Sequence[int], timeout_ms: int) -> None:
-    """The parking spot of every socket feed. `poll`, because `select` refuses descriptors above 1023."""
-    poll = select.poll()         # not kept: two threads may wait for the same, as for nothing, but not with the same object
-    for fileno in filenos:
-        poll.register(fileno, select.POLLIN)
-    poll.poll(timeout_ms)
+    """The parking spot of every socket feed."""
+    wait_ready(filenos, select.POLLIN, timeout_ms)
 
 
 def lost(reason: str) -> ConnectionLost:

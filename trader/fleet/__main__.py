@@ -29,6 +29,7 @@ from trader.fleet.settings import FleetSettings
 from trader.ops.logs import Logs
 from trader.ops.settings import OpsSettings
 from trader.runtime.clock import SystemClock
+from trader.runtime.process import prioritise_process
 from trader.runtime.role import name_native_thread
 from trader.venues.polymarket.catalogue import GammaCatalogue
 from trader.venues.polymarket.pool_stream import PolymarketPoolStream
@@ -123,6 +124,7 @@ def _run(speaker: Speaker, lines: Any) -> int:
     sys.setswitchinterval(plan["switch_interval_us"] / 1e6)
     gc.set_threshold(*GC_THRESHOLDS)
     with Logs(ops, lambda: (), SystemClock()):               # it is given no secret
+        prioritise_process(plan["realtime_priority"])        # before any thread or worker that is to inherit it
         _watch(plan, speaker, lines)
     return 0
 

@@ -1,7 +1,7 @@
 """The fleet as a child process: what `trader run` and embedders hold. Any thread may ask; one thread starts and stops.
 
-The child lives in a session of its own and ends by itself when this process dies, because its stdin closes. The thread `fleet-answers`
-reads what it says.
+The child lives in a process group of its own and ends by itself when this process dies, because its stdin closes. The thread
+`fleet-answers` reads what it says.
 """
 
 from __future__ import annotations
@@ -36,20 +36,23 @@ class FleetChild:
     """One fleet process, running when the constructor returns. Raises what the fleet raised when it cannot start."""
 
     def __init__(self, settings: FleetSettings, feeds: FeedSettings, *, ws_url: str, gamma_url: str, ops: OpsSettings | None = None,
-                 switch_interval_us: int = 500, on_action: Callable[[dict[str, Any]], None] = lambda action: None) -> None:
-        """`on_action` is called on the thread `fleet-answers` with what a handler wants done; `ops` says how the process logs."""
+                 switch_interval_us: int = 500, realtime_priority: int = 0,
+                 on_action: Callable[[dict[str, Any]], None] = lambda action: None) -> None:
+        """`on_action` is called on the thread `fleet-answers` with what a handler wants done; `ops` says how the process logs.
+        `realtime_priority`: SCHED_FIFO for the process, and one below for its workers; 0: none."""
         self._on_action = on_action
         self._answers: dict[int, tuple[threading.Event, list[Any]]] = {}
         self._asked = 0
         self._write = threading.Lock()               # one request a line, whoever asks
         self._started, self._first = threading.Event(), list[dict[str, Any]]()
         self._process = subprocess.Popen([sys.executable, "-m", "trader.fleet"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         start_new_session=True)
+                                         process_group=0)
         self._reader = threading.Thread(target=self._read, name="fleet-answers", daemon=True)
         self._reader.start()
         try:
             self._send({"fleet": dataclasses.asdict(settings), "feeds": dataclasses.asdict(feeds), "ws_url": ws_url,
-                        "gamma_url": gamma_url, "log": _log_keys(ops or OpsSettings()), "switch_interval_us": switch_interval_us})
+                        "gamma_url": gamma_url, "log": _log_keys(ops or OpsSettings()), "switch_interval_us": switch_interval_us,
+                        "realtime_priority": realtime_priority})
             self._await_ready()
         except BaseException:
             self.stop()

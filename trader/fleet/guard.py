@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from trader.errors import ConfigError, ControlError, RoleFailed, TraderError
 from trader.fleet.child import FleetChild
 from trader.runtime.clock import Clock
+from trader.runtime.process import one_below
 from trader.runtime.role import name_native_thread
 from trader.settings import Settings
 
@@ -174,4 +175,5 @@ def fleet_of(settings: Settings, clock: Clock, on_given_up: Callable[[TraderErro
 
 def _child(settings: Settings, on_action: OnAction) -> FleetChild:
     return FleetChild(settings.fleet, settings.feeds, ws_url=settings.polymarket.ws_url, gamma_url=settings.polymarket.gamma_url,
-                      ops=settings.ops, switch_interval_us=settings.runtime.switch_interval_us, on_action=on_action)
+                      ops=settings.ops, switch_interval_us=settings.runtime.switch_interval_us,
+                      realtime_priority=one_below(settings.runtime.realtime_priority), on_action=on_action)

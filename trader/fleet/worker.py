@@ -28,6 +28,7 @@ from trader.fleet.parcels import Frames, Parcel, Unpacker, Word, pack_word
 from trader.fleet.worker_process import DUMP_SIGNAL
 from trader.runtime.clock import Clock, SystemClock
 from trader.runtime.latency import LatencyWindow
+from trader.runtime.process import step_back
 from trader.runtime.role import name_native_thread
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 
@@ -233,6 +234,7 @@ def main(argv: list[str]) -> int:
     end = socket.socket(fileno=int(argv[0]))
     number, factory, heartbeat_ns = int(argv[1]), argv[2], int(argv[3])
     name_native_thread(f"fl-worker-{number}")
+    step_back()                                  # a handler must not hold up the frames
     gc.set_threshold(100_000, 50, 100)           # hardly a cycle is made here, and a collection walks over every book
     threading.Thread(target=end_alone, args=(end.dup(), ALONE_S, os._exit), name="fl-alone", daemon=True).start()
     pipe = Pipe(end)

@@ -109,13 +109,13 @@ def started(launch: Launch, number: int) -> Life:
 
 
 def launcher(settings: FleetSettings) -> Launch:
-    """Starts `python -m trader.fleet.worker`: the embedder's own script is never imported again. A session of its own keeps a
-    terminal's Ctrl-C away."""
+    """Starts `python -m trader.fleet.worker`: the embedder's own script is never imported again. A process group of its own keeps a
+    terminal's Ctrl-C away; not a session of its own, because Linux weighs sessions against each other (docs/fleet.md)."""
     def launch(number: int, theirs: socket.socket) -> WorkerProcess:
         command: Sequence[str] = (sys.executable, "-m", "trader.fleet.worker", str(theirs.fileno()), str(number),
                                   settings.handler_factory, str(int(settings.heartbeat_s * 1e9)))
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
-                                start_new_session=True)
+                                process_group=0)
     return launch
 
 

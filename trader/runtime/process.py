@@ -152,6 +152,25 @@ def set_timer_slack_ns(slack_ns: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(slack_ns), 0, 0, 0)
 
 
+def prioritise_process(priority: int) -> None:
+    """SCHED_FIFO for each thread that this process has; those that it starts later and its child processes inherit it. 0: none. Says in
+    the log what holds."""
+    threads = {thread.name: thread.native_id for thread in threading.enumerate() if thread.native_id is not None}
+    if said := _prioritise(threads, priority):
+        log.info("process: %s", said)
+
+
+def step_back() -> None:
+    """The calling process lets its parent, whose real-time priority it has inherited, go first."""
+    if sys.platform == "linux" and (priority := os.sched_getparam(0).sched_priority):
+        os.sched_setparam(0, os.sched_param(one_below(priority)))
+
+
+def one_below(priority: int) -> int:
+    """Of two real-time priorities the lesser. 1 is the least there is, and 0 is none."""
+    return max(priority - 1, min(priority, 1))
+
+
 def _pin(hot: Mapping[str, int], text: str) -> str:
     if not text:
         return ""

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import sys
+import threading
+
+import pytest
+
+from trader.runtime.sockets import Receiver, has_arrived, send_at_once, wait_ready
+
+
+@pytest.fixture
+def pair():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_a_read_takes_what_has_arrived_up_to_its_size_then_says_that_nothing_has_then_the_end(pair):
+    ours, theirs = pair
+    receiver = Receiver(4)
+    theirs.sendall(b"abc\0ef")
+    first = receiver.read(ours.fileno())
+    assert (first, receiver.read(ours.fileno())) == (b"abc\0", b"ef") and first == b"abc\0"
+    with pytest.raises(BlockingIOError):
+        receiver.read(ours.fileno())
+    theirs.close()
+    assert receiver.read(ours.fileno()) == b""
+
+
+def test_a_send_takes_what_there_is_room_for_and_then_says_that_it_is_full(pair):
+    ours, theirs = pair
+    message, sent = bytes(range(256)) * 4096, 0
+    with pytest.raises(BlockingIOError):
+        while True:
+            sent += send_at_once(ours.fileno(), message[sent:] or b"x")
+    theirs.setblocking(False)
+    got = bytearray()
+    with pytest.raises(BlockingIOError):
+        while True:
+            got += theirs.recv(1 << 20)
+    assert 0 < sent == len(got) and bytes(got[:len(message)]) == message[:len(got)]
+
+
+def test_errors_are_those_of_the_socket_library(pair):
+    ours, theirs = pair
+    theirs.close()
+    with pytest.raises(BrokenPipeError):
+        send_at_once(ours.fileno(), b"x")
+    with pytest.raises(OSError, match="Bad file descriptor") as bad:
+        Receiver(1).read(-1)
+    assert bad.value.errno == errno.EBADF
+
+
+def test_a_look_finds_bytes_an_end_and_an_error_and_takes_nothing_away(pair):
+    ours, theirs = pair
+    assert not has_arrived(ours.fileno())
+    theirs.sendall(b"x")
+    assert has_arrived(ours.fileno()) and has_arrived(ours.fileno()) and ours.recv(9) == b"x"
+    theirs.close()
+    assert has_arrived(ours.fileno()) and has_arrived(-1)
+
+
+def test_a_wait_says_whether_something_came(pair):
+    ours, theirs = pair
+    assert not wait_ready((ours.fileno(),), select.POLLIN, 1) and wait_ready((ours.fileno(),), select.POLLOUT, 60_000)
+    theirs.sendall(b"x")
+    assert wait_ready((ours.fileno(), theirs.fileno()), select.POLLIN, 60_000)
+
+
+def test_no_other_thread_runs_meanwhile(pair):
+    """With an interval that never ends, another thread gets the interpreter only from one that gives it up."""
+    ours, theirs = pair
+    turns, is_over, receiver, before = [0], threading.Event(), Receiver(64), sys.getswitchinterval()
+
+    def take_turns() -> None:
+        while not is_over.is_set():
+            turns[0] += 1
+            wait_ready((), 0, 0)                 # gives it up
+
+    def turns_during(*calls) -> int:
+        began = turns[0]
+        for _ in range(500):
+            for call in calls:
+                call()
+        return turns[0] - began
+
+    sys.setswitchinterval(3600)
+    other = threading.Thread(target=take_turns)
+    try:
+        other.start()
+        kept = turns_during(lambda: send_at_once(theirs.fileno(), b"x"), lambda: has_arrived(ours.fileno()),
+                            lambda: receiver.read(ours.fileno()))
+        given = turns_during(lambda: theirs.send(b"x"), lambda: ours.recv(1))
+    finally:
+        is_over.set()
+        sys.setswitchinterval(before)
+        other.join()
+    assert kept == 0 < given
