@@ -1,6 +1,6 @@
 """The embedded exchange as a child process: started by a desk in `mode: embedded` and by tests. Any thread may own one.
 
-The child lives in a session of its own, so that a terminal's Ctrl-C does not reach it before our orders are cancelled, and
+The child lives in a process group of its own, so that a terminal's Ctrl-C does not reach it before our orders are cancelled, and
 ends by itself when this process dies, because its stdin closes. It speaks once: a JSON line, ready or failed. `keeper` starts it again
 when it dies under a desk.
 """
@@ -38,7 +38,7 @@ class ExchangeChild:
     def __init__(self, **options: Any) -> None:
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         command = [sys.executable, "-m", "trader.exchange", "--parent-pipe", *flags]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
         try:
             self.urls = self._await_ready()
         except BaseException:
