@@ -66,6 +66,21 @@ def test_the_process_logs_where_and_how_the_parent_does_and_counts_what_repeats(
     assert len(refused) == 6 and re.search(r"and \d+ more like this", refused[-1]) and {one["level"] for one in said} >= {"INFO", "WARNING"}
 
 
+def test_at_real_time_priority_every_thread_has_it_and_the_workers_one_below(wide_exchange, tmp_path):
+    ops = OpsSettings(log_file=str(tmp_path / "fleet.log"))
+    fleet = FleetChild(FleetSettings(num_workers=2, target_assets=20, max_assets=24, pending_wait_ms=100), FAST_FEEDS,
+                       ws_url=wide_exchange.ws_url, gamma_url=wide_exchange.gamma_url, ops=ops, realtime_priority=3)
+    try:
+        until(lambda: fleet.stats()["registry"]["subscribed"] == MARKETS, "every market is subscribed")
+        workers = [row["pid"] for row in fleet.stats()["workers"]["worker_stats"].values()]
+        priorities = [{os.sched_getparam(int(task.name)).sched_priority for task in Path(f"/proc/{pid}/task").iterdir()}
+                      for pid in (fleet.pid, *workers)]
+    finally:
+        assert fleet.stop() == 0
+    refused = "CAP_SYS_NICE" in (tmp_path / "fleet.log").read_text()
+    assert priorities == ([{0}] * 3 if refused else [{3}, {2}, {2}])
+
+
 def until(true, what: str, within_s: float = 15.0):
     """Polls; fails by naming what did not come true."""
     end_s = time.monotonic() + within_s
