@@ -71,7 +71,7 @@ def test_at_real_time_priority_every_thread_has_it_and_the_workers_one_below(wid
     fleet = FleetChild(FleetSettings(num_workers=2, target_assets=20, max_assets=24, pending_wait_ms=100), FAST_FEEDS,
                        ws_url=wide_exchange.ws_url, gamma_url=wide_exchange.gamma_url, ops=ops, realtime_priority=3)
     try:
-        until(lambda: fleet.stats()["registry"]["subscribed"] == MARKETS, "every market is subscribed")
+        until(lambda: all_subscribed(fleet), "every market has its books")
         workers = [row["pid"] for row in fleet.stats()["workers"]["worker_stats"].values()]
         priorities = [{os.sched_getparam(int(task.name)).sched_priority for task in Path(f"/proc/{pid}/task").iterdir()}
                       for pid in (fleet.pid, *workers)]
