@@ -59,7 +59,7 @@ class Rule(NamedTuple):
 NOBODY: frozenset[str] = frozenset()
 FLEET_THREADS = frozenset(f"fleet/{name}.py" for name in (       # roles and processes; registry, pool, recycler, router, books are pure
     "__main__", "child", "connection", "crew", "fleet", "guard", "keeper", "lifecycle", "links", "worker",
-    "worker_process"))
+    "worker_pipe", "worker_process"))
 RULES = (
     Rule(frozenset({"asyncio", "anyio", "trio", "uvloop", "gevent", "eventlet", "aiohttp"}), NOBODY,
          "one role is one thread here; block at one parking spot in role.py"),

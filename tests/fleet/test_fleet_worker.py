@@ -9,7 +9,8 @@ from trader.errors import ConfigError, RoleFailed
 from trader.fleet.books import FleetBooks
 from trader.fleet.handler import WatchedMarket, WatchOnly, handler_named
 from trader.fleet.parcels import Frames, Unpacker, pack_frames, pack_word
-from trader.fleet.worker import Pipe, Worker, end_alone, serve
+from trader.fleet.worker import Worker, end_alone, serve
+from trader.fleet.worker_pipe import Pipe
 from trader.testing.manual_clock import ManualClock
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 

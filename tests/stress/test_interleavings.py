@@ -1,6 +1,6 @@
 """Every interleaving of a writer and a reader with two preemptions, bytecode by bytecode, for the hand-offs without a lock.
 
-Chance may miss a window of one bytecode for years; this does not. A trace function stops both threads before each bytecode of
+Chance may miss a window of one bytecode for years; this does not. Both threads are stopped before each bytecode of
 `trader/handoff`, and only the one whose turn it is moves: one runs k bytecodes, the other m, then each runs to its end, for
 every k and m. The same search must find the fault in each deliberately broken variant, or it would prove nothing.
 """
@@ -24,6 +24,45 @@ STUCK_AFTER_S = 10
 TO_THE_END = 10**9
 
 
+stops = {}                               # thread → what it calls before each bytecode of a hand-off
+
+
+@pytest.fixture(autouse=True, scope="module")
+def stopped_before_each_bytecode():
+    """sys.monitoring where there is one: a trace function of two threads at once sees no bytecodes on Python 3.13."""
+    if sys.version_info < (3, 12):
+        yield
+        return
+    monitoring = sys.monitoring
+    monitoring.use_tool_id(monitoring.DEBUGGER_ID, "interleavings")
+    monitoring.register_callback(monitoring.DEBUGGER_ID, monitoring.events.INSTRUCTION, before_instruction)
+    monitoring.set_events(monitoring.DEBUGGER_ID, monitoring.events.INSTRUCTION)
+    yield
+    monitoring.set_events(monitoring.DEBUGGER_ID, 0)
+    monitoring.register_callback(monitoring.DEBUGGER_ID, monitoring.events.INSTRUCTION, None)
+    monitoring.free_tool_id(monitoring.DEBUGGER_ID)
+
+
+def before_instruction(code, offset):
+    if "trader/handoff/" not in code.co_filename:
+        return sys.monitoring.DISABLE
+    stop = stops.get(threading.get_ident())
+    return stop() if stop else None
+
+
+def trace_call(frame, event, arg):
+    if "trader/handoff/" not in frame.f_code.co_filename:
+        return None
+    frame.f_trace_opcodes, frame.f_trace_lines = True, False
+    return trace_bytecode
+
+
+def trace_bytecode(frame, event, arg):
+    if event == "opcode":
+        stops[threading.get_ident()]()
+    return trace_bytecode
+
+
 class Stepper:
     """Runs one call on a thread of its own, as many bytecodes at a time as it is allowed."""
 
@@ -40,29 +79,24 @@ class Stepper:
 
     def _run(self):
         self._go.acquire()
-        sys.settrace(self._on_call)
+        stops[threading.get_ident()] = self._stop
+        if sys.version_info < (3, 12):
+            sys.settrace(trace_call)
         try:
             self._call()
         except Exception as error:
             self.raised = error
         finally:
             sys.settrace(None)
+            del stops[threading.get_ident()]
             self.finished = True
             self._parked.release()
 
-    def _on_call(self, frame, event, arg):
-        if not frame.f_globals.get("__name__", "").startswith("trader.handoff"):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return self._on_bytecode
-
-    def _on_bytecode(self, frame, event, arg):
-        if event == "opcode":
-            if self._allowed == 0:
-                self._parked.release()
-                self._go.acquire()
-            self._allowed -= 1
-        return self._on_bytecode
+    def _stop(self):
+        if self._allowed == 0:
+            self._parked.release()
+            self._go.acquire()
+        self._allowed -= 1
 
 
 def explore(make_world, *, orders_of_start=(False, True)):

@@ -114,12 +114,13 @@ class Stamped:
 
     def __init__(self, connection: Connection) -> None:
         self.sent_ns, self._connection = 0, connection
-        self.settimeout, self.recv_into, self.recv, self.close = (
-            connection.settimeout, connection.recv_into, connection.recv, connection.close)
+        self.fileno, self.setblocking, self.recv_into, self.recv, self.close = (
+            connection.fileno, connection.setblocking, connection.recv_into, connection.recv, connection.close)
 
-    def sendall(self, data: bytes) -> None:
-        self._connection.sendall(data)
+    def send(self, data: bytes) -> int:
+        sent = self._connection.send(data)
         self.sent_ns = time.perf_counter_ns()
+        return sent
 
 
 class StampingDialer(Dialer):

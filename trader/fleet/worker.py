@@ -25,6 +25,7 @@ from trader.errors import RoleFailed, TraderError
 from trader.fleet.books import FleetBooks
 from trader.fleet.handler import Handler, WatchedMarket, handler_named
 from trader.fleet.parcels import Frames, Parcel, Unpacker, Word, pack_word
+from trader.fleet.worker_pipe import READ_BYTES, Pipe
 from trader.fleet.worker_process import DUMP_SIGNAL
 from trader.runtime.clock import Clock, SystemClock
 from trader.runtime.latency import LatencyWindow
@@ -34,7 +35,6 @@ from trader.venues.polymarket.market_stream import PolymarketMarketStream
 
 log = logging.getLogger(__name__)
 
-READ_BYTES = 256 * 1024
 MOST_READS = 8                       # of one cycle: deadlines and reports must not wait for the end of a flood
 ASK_AGAIN_EVERY_NS = 1_000_000_000
 PARK_MS = 250
@@ -156,42 +156,6 @@ class Worker:
 
     def _stop(self) -> None:
         self.is_stopping = True
-
-
-class Pipe:
-    """The worker's end of the socket. What cannot be sent at once waits: reading goes on, so that both ends never wait for each other."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
-        end.setblocking(False)
-        self._unsent = bytearray()
-        self._buffer = memoryview(bytearray(READ_BYTES))     # kept: for one of this size malloc would map fresh pages at every read
-        self._poll = select.poll()
-
-    def say(self, word: Word) -> None:
-        self._unsent += pack_word(word)
-
-    def flush(self) -> None:
-        while self._unsent:
-            try:
-                del self._unsent[:self._end.send(self._unsent)]
-            except BlockingIOError:
-                return
-            except ConnectionError:              # the fleet is gone: the next read says so
-                self._unsent.clear()
-
-    def wait(self, timeout_ms: int) -> None:
-        self._poll.register(self._end, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        self._poll.poll(timeout_ms)
-
-    def read(self) -> memoryview | None:
-        """What has arrived, until the next call; empty: nothing; None: the fleet is gone."""
-        try:
-            return self._buffer[:self._end.recv_into(self._buffer)] or None
-        except BlockingIOError:
-            return self._buffer[:0]
-        except ConnectionError:
-            return None
 
 
 def serve(pipe: Pipe, worker: Worker) -> None:
