@@ -11,7 +11,6 @@ import select
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 
 import httpx
 
@@ -23,7 +22,7 @@ from trader.runtime.sockets import has_arrived, wait_ready
 RECEIVE_BYTES = 64 * 1024
 REOPEN_AFTER_NS = 1_000_000_000      # between two attempts to open a connection that no request waits for
 _DEFAULT_S = 5.0
-_ALIVE = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 Wait = Callable[[Sequence[int], int, int], bool]
 
 
@@ -80,7 +79,7 @@ class OrderTransport(httpx.BaseTransport):
             return connection
         try:
             connection.recv(1)
-        except _ALIVE:
+        except _NOT_YET:
             return connection
         except OSError:
             pass
@@ -103,8 +102,12 @@ class OrderTransport(httpx.BaseTransport):
 
     def _send(self, connection: Connection, request: httpx.Request, message: bytes, end_ns: int) -> None:
         try:
+            self._left_ms(end_ns)
             while message:
-                message = message[self._patiently(partial(connection.send, message), connection, select.POLLOUT, end_ns):]
+                try:
+                    message = message[connection.send(message):]
+                except _NOT_YET as why:
+                    self._await(connection, _wanted(why, select.POLLOUT), end_ns)
         except TimeoutError as why:
             raise self._gone(httpx.WriteTimeout(str(why), request=request)) from why
         except OSError as why:
@@ -124,31 +127,40 @@ class OrderTransport(httpx.BaseTransport):
         return answer
 
     def _read_answer(self, connection: Connection, reader: AnswerReader, end_ns: int) -> Answer:
+        """Waits before it reads: nothing is ever left inside TLS, since a read takes a whole record (16 KB at most)."""
+        wanted = select.POLLIN
         while True:
-            count = self._patiently(partial(connection.recv_into, self._received), connection, select.POLLIN, end_ns)
+            self._await(connection, wanted, end_ns)
+            try:
+                count = connection.recv_into(self._received)
+            except _NOT_YET as why:
+                wanted = _wanted(why, select.POLLIN)
+                continue
             if count == 0:
                 return reader.closed()
             answer = reader.read(self._received[:count])
             if answer is not None:
                 return answer
+            wanted = select.POLLIN
 
-    def _patiently(self, call: Callable[[], int], connection: Connection, events: int, end_ns: int) -> int:
-        """What the call says as soon as it need not wait. TLS may have to read before it can write, and the other way round."""
-        while True:
-            left_ms = -((self._clock.monotonic_ns() - end_ns) // 1_000_000)
-            if left_ms <= 0:
-                raise TimeoutError("the deadline of the request is over")
-            try:
-                return call()
-            except ssl.SSLWantReadError:
-                wanted = select.POLLIN
-            except ssl.SSLWantWriteError:
-                wanted = select.POLLOUT
-            except BlockingIOError:
-                wanted = events
-            self._wait((connection.fileno(),), wanted, left_ms)
+    def _await(self, connection: Connection, events: int, end_ns: int) -> None:
+        self._wait((connection.fileno(),), events, self._left_ms(end_ns))
+
+    def _left_ms(self, end_ns: int) -> int:
+        """Rounded up. Raises TimeoutError when nothing is left."""
+        left_ms = -((self._clock.monotonic_ns() - end_ns) // 1_000_000)
+        if left_ms <= 0:
+            raise TimeoutError("the deadline of the request is over")
+        return left_ms
 
     def _gone(self, error: httpx.TransportError) -> httpx.TransportError:
         """What comes late must not be taken for the answer to the next request."""
         self.close()
         return error
+
+
+def _wanted(why: OSError, by_itself: int) -> int:
+    """TLS may have to read before it can write, and the other way round."""
+    if isinstance(why, ssl.SSLWantReadError):
+        return select.POLLIN
+    return select.POLLOUT if isinstance(why, ssl.SSLWantWriteError) else by_itself
