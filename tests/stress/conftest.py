@@ -2,7 +2,7 @@
 
 A switch interval of a microsecond alone proves little: the kernel wakes the waiting thread some 50 µs later, and by then a hand-off
 of ten bytecodes is long over (a mailbox with the two lines of `take` swapped passed 2,000,000 intents that way). So each thread also
-lets the others go first before every fiftieth bytecode of `trader/handoff`, on average; then the same fault shows in 1 of 150 intents.
+lets the others go first before every fiftieth bytecode of a hand-off, on average; then the same fault shows in 1 of 150 intents.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import time
 
 import pytest
 
+from trader.testing import bytecodes
+
 SWITCH_INTERVAL_S = 1e-6     # the default is 5 ms
 PREEMPTION = 0.02            # at a bytecode
-PREEMPTED = ("trader.handoff", "trader.fleet.links")
 NAPS_S = (0, 0, 0, 1e-5)     # 0 lets a thread that is ready go first; the nap also lets one that has yet to wake up
 DEADLINE_S = 20              # far beyond the few seconds that a healthy run needs on a busy machine
 
@@ -29,6 +30,12 @@ def tiny_switch_interval():
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+@pytest.fixture(autouse=True)
+def watched_bytecodes():
+    with bytecodes.watched():
+        yield
 
 
 @pytest.fixture
@@ -53,27 +60,14 @@ def run_together():
 
 
 def _guarded(call, raised):
-    sys.settrace(_preempting(random.Random(threading.current_thread().name)))
-    try:
-        call()
-    except BaseException as error:
-        raised.append(error)
-    finally:
-        sys.settrace(None)
+    rng = random.Random(threading.current_thread().name)
 
-
-def _preempting(rng):
-    """A trace function that gives up the interpreter before some bytecodes of the hand-offs."""
-
-    def before_bytecode(frame, event, arg):
-        if event == "opcode" and rng.random() < PREEMPTION:
+    def let_others_go_first():
+        if rng.random() < PREEMPTION:
             time.sleep(rng.choice(NAPS_S))
-        return before_bytecode
 
-    def on_call(frame, event, arg):
-        if not frame.f_globals.get("__name__", "").startswith(PREEMPTED):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return before_bytecode
-
-    return on_call
+    with bytecodes.before_each(let_others_go_first):
+        try:
+            call()
+        except BaseException as error:
+            raised.append(error)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import select
-import sys
 import threading
 from contextlib import closing
 from types import ModuleType
@@ -19,48 +18,10 @@ import pytest
 from trader.errors import OwnershipError
 from trader.handoff import cache, doorbell, mailbox, orders
 from trader.model.intent import Mode, QuoteIntent
+from trader.testing import bytecodes
 
 STUCK_AFTER_S = 10
 TO_THE_END = 10**9
-
-
-stops = {}                               # thread → what it calls before each bytecode of a hand-off
-
-
-@pytest.fixture(autouse=True, scope="module")
-def stopped_before_each_bytecode():
-    """sys.monitoring where there is one: a trace function of two threads at once sees no bytecodes on Python 3.13."""
-    if sys.version_info < (3, 12):
-        yield
-        return
-    monitoring = sys.monitoring
-    monitoring.use_tool_id(monitoring.DEBUGGER_ID, "interleavings")
-    monitoring.register_callback(monitoring.DEBUGGER_ID, monitoring.events.INSTRUCTION, before_instruction)
-    monitoring.set_events(monitoring.DEBUGGER_ID, monitoring.events.INSTRUCTION)
-    yield
-    monitoring.set_events(monitoring.DEBUGGER_ID, 0)
-    monitoring.register_callback(monitoring.DEBUGGER_ID, monitoring.events.INSTRUCTION, None)
-    monitoring.free_tool_id(monitoring.DEBUGGER_ID)
-
-
-def before_instruction(code, offset):
-    if "trader/handoff/" not in code.co_filename:
-        return sys.monitoring.DISABLE
-    stop = stops.get(threading.get_ident())
-    return stop() if stop else None
-
-
-def trace_call(frame, event, arg):
-    if "trader/handoff/" not in frame.f_code.co_filename:
-        return None
-    frame.f_trace_opcodes, frame.f_trace_lines = True, False
-    return trace_bytecode
-
-
-def trace_bytecode(frame, event, arg):
-    if event == "opcode":
-        stops[threading.get_ident()]()
-    return trace_bytecode
 
 
 class Stepper:
@@ -79,18 +40,13 @@ class Stepper:
 
     def _run(self):
         self._go.acquire()
-        stops[threading.get_ident()] = self._stop
-        if sys.version_info < (3, 12):
-            sys.settrace(trace_call)
-        try:
-            self._call()
-        except Exception as error:
-            self.raised = error
-        finally:
-            sys.settrace(None)
-            del stops[threading.get_ident()]
-            self.finished = True
-            self._parked.release()
+        with bytecodes.before_each(self._stop):
+            try:
+                self._call()
+            except Exception as error:
+                self.raised = error
+        self.finished = True
+        self._parked.release()
 
     def _stop(self):
         if self._allowed == 0:

@@ -6,6 +6,7 @@ to (docs/performance.md). Everything here runs on the thread that starts the tra
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import logging
@@ -161,9 +162,12 @@ def prioritise_process(priority: int) -> None:
 
 
 def step_back() -> None:
-    """The calling process lets its parent, whose real-time priority it has inherited, go first."""
-    if sys.platform == "linux" and (priority := os.sched_getparam(0).sched_priority):
-        os.sched_setparam(0, os.sched_param(one_below(priority)))
+    """The calling process lets its parent, whose real-time priority it has inherited, go first. Where that is refused they stay level."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        if priority := os.sched_getparam(0).sched_priority:
+            os.sched_setparam(0, os.sched_param(one_below(priority)))
 
 
 def one_below(priority: int) -> int:
