@@ -5,6 +5,7 @@ import select
 import socket
 import sys
 import threading
+import time
 
 import pytest
 
@@ -80,22 +81,28 @@ def test_no_other_thread_runs_meanwhile(pair):
             turns[0] += 1
             wait_ready((), 0, 0)                 # gives it up
 
-    def turns_during(*calls) -> int:
-        began = turns[0]
-        for _ in range(500):
-            for call in calls:
-                call()
+    def turns_during(call, *, at_least: int, at_most_s: float) -> int:
+        began, end_s = turns[0], time.monotonic() + at_most_s
+        while time.monotonic() < end_s and turns[0] - began < at_least:
+            call()
         return turns[0] - began
+
+    def keep_it() -> None:
+        send_at_once(theirs.fileno(), b"x")
+        assert has_arrived(ours.fileno()) and receiver.read(ours.fileno()) == b"x"
+
+    def give_it() -> None:
+        theirs.send(b"x")
+        ours.recv(1)
 
     sys.setswitchinterval(3600)
     other = threading.Thread(target=take_turns)
     try:
         other.start()
-        kept = turns_during(lambda: send_at_once(theirs.fileno(), b"x"), lambda: has_arrived(ours.fileno()),
-                            lambda: receiver.read(ours.fileno()))
-        given = turns_during(lambda: theirs.send(b"x"), lambda: ours.recv(1))
+        turns_during(give_it, at_least=1, at_most_s=20)      # from now on it waits for its turn
+        assert turns_during(keep_it, at_least=1, at_most_s=0.1) == 0
+        assert turns_during(give_it, at_least=1, at_most_s=20) > 0
     finally:
         is_over.set()
         sys.setswitchinterval(before)
         other.join()
-    assert kept == 0 < given
