@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from trader.fleet.links import WorkerLink
+from trader.fleet.links import JOINED_BYTES, MOST_SENDS, WorkerLink
+from trader.fleet.parcels import Unpacker
 
 LIMIT_BYTES = 100
 
@@ -13,13 +14,14 @@ class ScriptedEnd:
     """A socket that takes so many bytes a send, or raises; what is not scripted it takes whole."""
 
     def __init__(self, *script: int | OSError) -> None:
-        self.script, self.got = list(script), b""
+        self.script, self.got, self.sends = list(script), b"", 0
 
     def fileno(self) -> int:
         return 99
 
     def send(self, fileno: int, data: bytes) -> int:
         assert fileno == self.fileno()
+        self.sends += 1
         done = self.script.pop(0) if self.script else len(data)
         if isinstance(done, OSError):
             raise done
@@ -80,3 +82,27 @@ def test_frames_are_refused_beyond_the_limit_and_until_there_is_room_again_but_w
     assert not link.has_room                 # more than half of the limit
     link.flush()
     assert link.has_room and link.offer(b"y")
+
+
+def test_what_waits_goes_many_parcels_a_send(link_on):
+    end = ScriptedEnd(0)
+    link = link_on(end)
+    for number in range(1000):
+        assert link.tell({"n": number})
+    before = end.sends
+    link.flush()
+    assert end.sends - before == 1 and link.depth == 0
+    assert [word["n"] for word in Unpacker().feed(end.got)] == list(range(1000))
+
+
+def test_a_flush_ends_although_more_waits_and_the_next_goes_on(link_on):
+    """Its thread hears all workers, and whoever adds may be faster than it."""
+    end, parcel = ScriptedEnd(0), b"x" * (JOINED_BYTES // 2 + 1)
+    link = WorkerLink(0, 1 << 40, lambda: None, end.send)
+    link.attach(end)
+    for _ in range(MOST_SENDS + 5):
+        assert link.offer(parcel)
+    link.flush()
+    assert link.depth == 5
+    link.flush()
+    assert link.depth == 0 and end.got == parcel * (MOST_SENDS + 5)

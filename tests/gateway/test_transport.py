@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 import ssl
 
 import httpx
@@ -17,15 +18,17 @@ ONE_S = 1_000_000_000
 
 class ScriptedConnection:
     """Each send takes the next of `takes` bytes, or all; each wait brings the next piece, if there is one. `idle`: what it says when it is
-    asked between two requests; behind it is no descriptor, so that it is always asked."""
+    asked between two requests; its descriptor is that of a socket that has ended, so that it is always asked."""
 
     def __init__(self, clock, *pieces, takes_ms=10):
         self.clock, self.pieces, self.takes_ms = clock, list(pieces), takes_ms
         self.takes, self.arrived = [], []
+        self.ended, other = socket.socketpair()
+        other.close()
         self.sent, self.waits, self.idle, self.blocking, self.closed = b"", [], BlockingIOError(), True, False
 
     def fileno(self):
-        return -1
+        return self.ended.fileno()
 
     def setblocking(self, flag):
         self.blocking = flag
@@ -62,6 +65,7 @@ class ScriptedConnection:
 
     def close(self):
         self.closed = True
+        self.ended.close()
 
 
 class ScriptedDialer:

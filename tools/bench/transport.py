@@ -117,7 +117,7 @@ class Stamped:
         self.fileno, self.setblocking, self.recv_into, self.recv, self.close = (
             connection.fileno, connection.setblocking, connection.recv_into, connection.recv, connection.close)
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: memoryview) -> int:
         sent = self._connection.send(data)
         self.sent_ns = time.perf_counter_ns()
         return sent

@@ -69,7 +69,10 @@ class WebSocketLine:
 
     def has_more(self) -> bool:
         """A read empties a whole TLS record (16 KB at most), and OpenSSL reads none ahead: what is left is where a look finds it."""
-        return has_arrived(self.fileno())
+        try:
+            return has_arrived(self.fileno())
+        except OSError as why:
+            raise lost(_in_words(why)) from None
 
     def send(self, text: str) -> None:
         self._write(self._ws.send, text)

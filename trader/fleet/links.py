@@ -17,6 +17,8 @@ from trader.fleet.parcels import Word, pack_word
 from trader.runtime.sockets import send_at_once
 
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
+JOINED_BYTES = 256 * 1024                # of one send, when several parcels wait
+MOST_SENDS = 32                          # of one flush: others go on adding, and their thread has more to do
 _FULL = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)      # of the socket, or of the kernel for a moment: nothing was taken
 
 Send = Callable[[int, bytes], int]
@@ -77,9 +79,10 @@ class WorkerLink:
         return True
 
     def flush(self) -> None:
-        """`fl-crew`: there may be room again."""
-        while self._flush_one():
-            pass
+        """`fl-crew`: there may be room again. What still waits behind a flush is the next one's."""
+        for _ in range(MOST_SENDS):
+            if not self._flush_some():
+                return
 
     def _put(self, end: socket.socket, parcel: bytes) -> None:
         rest = parcel[self._sent(end, parcel):] if not self._unsent else parcel
@@ -89,19 +92,26 @@ class WorkerLink:
             if len(self._unsent) == 1:
                 self._wake()
 
-    def _flush_one(self) -> bool:
+    def _flush_some(self) -> bool:
         """False: none waits, or the socket is full again. The lock is let go after each: the connections must not wait for all."""
         with self._lock:
             if self._end is None or not self._unsent:
                 return False
-            parcel = self._unsent[0]
-            sent = self._sent(self._end, parcel)
+            joined = self._joined()
+            sent = self._sent(self._end, joined)
             self.unsent_bytes -= sent
-            if sent == len(parcel):
-                self._unsent.popleft()
-                return True
-            self._unsent[0] = parcel[sent:]
-            return False
+            if sent < len(joined):
+                self._unsent.appendleft(joined[sent:])
+            return sent == len(joined)
+
+    def _joined(self) -> bytes:
+        """Those that have waited longest, in one: a send costs more than a small parcel. They no longer stand in the queue."""
+        parcels = [self._unsent.popleft()]
+        size = len(parcels[0])
+        while self._unsent and size + len(self._unsent[0]) <= JOINED_BYTES:
+            parcels.append(self._unsent.popleft())
+            size += len(parcels[-1])
+        return b"".join(parcels)
 
     def _sent(self, end: socket.socket, parcel: bytes) -> int:
         try:

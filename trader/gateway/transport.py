@@ -75,9 +75,11 @@ class OrderTransport(httpx.BaseTransport):
         Over TLS there may be session tickets, which are no data to us.
         """
         connection = self._connection
-        if connection is None or not has_arrived(connection.fileno()):
-            return connection
+        if connection is None:
+            return None
         try:
+            if not has_arrived(connection.fileno()):
+                return connection
             connection.recv(1)
         except _NOT_YET:
             return connection
@@ -103,9 +105,10 @@ class OrderTransport(httpx.BaseTransport):
     def _send(self, connection: Connection, request: httpx.Request, message: bytes, end_ns: int) -> None:
         try:
             self._left_ms(end_ns)
-            while message:
+            rest = memoryview(message)
+            while rest:
                 try:
-                    message = message[connection.send(message):]
+                    rest = rest[connection.send(rest):]
                 except _NOT_YET as why:
                     self._await(connection, _wanted(why, select.POLLOUT), end_ns)
         except TimeoutError as why:

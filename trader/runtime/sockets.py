@@ -20,7 +20,6 @@ _recv.argtypes = _send.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_
 _recv.restype = _send.restype = ctypes.c_ssize_t
 _AT_ONCE, _LOOK = socket.MSG_DONTWAIT, socket.MSG_DONTWAIT | socket.MSG_PEEK
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # where there is none Python's own rule holds: it ignores SIGPIPE
-_NOTHING_YET = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 _looked_at = ctypes.create_string_buffer(1)      # what it holds is of no interest, so that all threads share it
 
 
@@ -42,14 +41,20 @@ def send_at_once(fileno: int, data: bytes) -> int:
 
 
 def has_arrived(fileno: int) -> bool:
-    """Whether a read would find something: bytes, an end or an error. Over TLS they need not be data."""
-    return int(_recv(fileno, _looked_at, 1, _LOOK)) >= 0 or ctypes.get_errno() not in _NOTHING_YET
+    """Whether a read would find something: bytes, which need not be data over TLS, or an end. Raises OSError: an error is told once, so
+    that the read behind the look would not hear of it."""
+    try:
+        return _counted(_recv(fileno, _looked_at, 1, _LOOK)) >= 0
+    except BlockingIOError:
+        return False
 
 
 def wait_ready(filenos: Sequence[int], events: int, timeout_ms: int) -> bool:
-    """Until one of them is, for `select.POLLIN` or `select.POLLOUT`; False: none was in time."""
+    """Until one of them is, for `select.POLLIN` or `select.POLLOUT`; False: none was in time. Raises OSError for one that is closed."""
     poll = select.poll()         # `select` refuses descriptors above 1023; not kept: two threads may wait for the same, as for nothing
     for fileno in filenos:
+        if fileno < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         poll.register(fileno, events)
     return bool(poll.poll(timeout_ms))
 
