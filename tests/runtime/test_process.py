@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.runtime.process import TunedProcess, one_below, process_facts, timer_slack_ns
+from trader.runtime.process import TunedProcess, process_facts, timer_slack_ns
 from trader.runtime.settings import RuntimeSettings, cores_of
 from trader.testing.manual_clock import ManualClock
 
@@ -100,30 +100,31 @@ def test_a_priority_that_the_system_refuses_is_said_with_what_to_grant(caplog: p
 
 _FAMILY = """
 import logging, os, subprocess, sys, threading
-from trader.runtime.process import prioritise_process
+from trader.runtime.process import one_below, prioritise_process
 logging.basicConfig(level=logging.INFO)
 parked = threading.Event()
 thread = threading.Thread(target=parked.wait)
 thread.start()
+ask = "import os; print(os.sched_getscheduler(0), os.sched_getparam(0).sched_priority)"
+def said():
+    with one_below():
+        child = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
+    return [os.sched_getparam(native_id).sched_priority for native_id in (0, thread.native_id)], list(map(int, child))
 prioritise_process(3)
-mine = [os.sched_getparam(native_id).sched_priority for native_id in (0, thread.native_id)]
-step = "import os; from trader.runtime.process import step_back; step_back(); print(os.sched_getparam(0).sched_priority)"
-child = int(subprocess.run([sys.executable, "-c", step], capture_output=True, text=True, check=True).stdout)
+print(said())
+prioritise_process(1)
+print(said())
 parked.set()
-print(mine, child)
 """
 
 
-def test_a_whole_process_has_a_priority_its_child_may_step_back_behind_it_and_a_refusal_is_said() -> None:
+def test_a_whole_process_has_a_priority_and_what_it_starts_one_below_and_a_refusal_is_said() -> None:
     done = subprocess.run([sys.executable, "-c", _FAMILY], capture_output=True, text=True, check=True, timeout=60)
     if "CAP_SYS_NICE" in done.stderr:
-        assert done.stdout.split() == ["[0,", "0]", "0"]
+        assert done.stdout.splitlines() == [str(([0, 0], [os.SCHED_OTHER, 0]))] * 2
     else:
-        assert done.stdout.split() == ["[3,", "3]", "2"] and "process: hot threads at SCHED_FIFO 3" in done.stderr
-
-
-def test_one_below_is_never_none_unless_there_was_none() -> None:
-    assert [one_below(priority) for priority in (0, 1, 2, 50)] == [0, 1, 1, 49]
+        assert done.stdout.splitlines() == [str(([3, 3], [os.SCHED_FIFO, 2])), str(([1, 1], [os.SCHED_OTHER, 0]))]
+        assert "process: hot threads at SCHED_FIFO 3" in done.stderr
 
 
 def test_what_holds_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -79,6 +81,42 @@ def test_at_real_time_priority_every_thread_has_it_and_the_workers_one_below(wid
         assert fleet.stop() == 0
     refused = "CAP_SYS_NICE" in (tmp_path / "fleet.log").read_text()
     assert priorities == ([{0}] * 3 if refused else [{3}, {2}, {2}])
+
+
+_IN_A_STRICT_TERMINAL = """
+import os, sys, termios, time
+from trader.feeds.settings import FeedSettings
+from trader.fleet.child import FleetChild
+from trader.fleet.settings import FleetSettings
+terminal = os.open(os.ttyname(0), os.O_RDWR)         # of this session from now on
+modes = termios.tcgetattr(terminal)
+modes[3] |= termios.TOSTOP
+termios.tcsetattr(terminal, termios.TCSANOW, modes)
+settings = FleetSettings(num_workers=1, pending_wait_ms=100, handler_factory="os:getpid_of_nobody")
+try:
+    FleetChild(settings, FeedSettings(), ws_url="ws://127.0.0.1:9", gamma_url=sys.argv[1])
+except Exception as why:
+    print("said:", why)                              # by a worker, through the fleet; both had lines for the terminal
+fleet = FleetChild(FleetSettings(num_workers=1, pending_wait_ms=100), FeedSettings(), ws_url="ws://127.0.0.1:9", gamma_url=sys.argv[1])
+while not fleet.stats()["pool"]["connections"]:
+    time.sleep(0.05)
+time.sleep(0.5)
+print("running:", fleet.stats()["running"], "ended with", fleet.stop())
+"""
+
+
+def test_under_stty_tostop_a_line_to_the_terminal_stops_nobody(wide_exchange):
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([sys.executable, "-c", _IN_A_STRICT_TERMINAL, wide_exchange.gamma_url], stdin=theirs, stdout=theirs,
+                               stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):                              # the terminal is gone with its last process
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    os.close(ours)
+    assert process.wait(5) == 0
+    assert b"cannot connect" in shown and b"running: True ended with 0" in shown and b"getpid_of_nobody" in shown
 
 
 def until(true, what: str, within_s: float = 15.0):

@@ -3,7 +3,7 @@
 
     .venv/bin/python tools/bench/reactions.py [--seconds 120]
 
-Both run on one machine, so their wall clocks are one. The audit has milliseconds: what it shows as 3 ms took 2 to 4. No sample is left
+Both run on one machine, so their wall clocks are one, and in one session, or Linux would weigh the two against each other. The audit has milliseconds: what it shows as 3 ms took 2 to 4. No sample is left
 out: what was not answered is counted as `missed`, what cannot be judged as `not_judged` with the reason in its row's `what`.
 The desk has no limits to speak of, no skew and small quotes, so that it always wants one on each side and is often filled in full.
 """
@@ -234,7 +234,7 @@ def main() -> int:
     seconds = parser.parse_args().seconds
     rounds = max(3, int(seconds / 6))
     logging.getLogger("trader").addHandler(logging.NullHandler())
-    with tempfile.TemporaryDirectory() as folder, running_exchange(speed=6, seed=3, cash=1_000_000) as exchange:
+    with tempfile.TemporaryDirectory() as folder, running_exchange(speed=6, seed=3, cash=1_000_000, own_session=False) as exchange:
         bench = Bench(exchange, Path(folder))
         with TunedProcess(bench.runtime, bench.trader.is_flat, SystemClock()) as process, bench.trader:
             process.threads_run(bench.trader.stats()["roles"])

@@ -1,6 +1,6 @@
 """The embedded exchange as a child process: started by a desk in `mode: embedded` and by tests. Any thread may own one.
 
-The child lives in a process group of its own, so that a terminal's Ctrl-C does not reach it before our orders are cancelled, and
+The child lives in a session of its own, so that a terminal's Ctrl-C does not reach it before our orders are cancelled, and
 ends by itself when this process dies, because its stdin closes. It speaks once: a JSON line, ready or failed. `keeper` starts it again
 when it dies under a desk.
 """
@@ -35,10 +35,12 @@ class ExchangeUrls(NamedTuple):
 class ExchangeChild:
     """One exchange process. Options are its command line's, with underscores: `ExchangeChild(speed=72, settle_ms=200)`."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, own_session: bool = True, **options: Any) -> None:
+        """`own_session`: False where nobody presses Ctrl-C; Linux weighs sessions against each other, which shows in tails."""
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         command = [sys.executable, "-m", "trader.exchange", "--parent-pipe", *flags]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                         start_new_session=own_session)
         try:
             self.urls = self._await_ready()
         except BaseException:

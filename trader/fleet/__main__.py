@@ -103,6 +103,7 @@ def _answer(fleet: Fleet, request: dict[str, Any]) -> Any:
 
 def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)            # under `stty tostop` a line of the log would stop whoever is in the background
     signal.signal(signal.SIGTERM, _on_sigterm)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-8s %(threadName)-15s %(message)s")
     name_native_thread("fleet")

@@ -39,7 +39,7 @@ class FleetChild:
                  switch_interval_us: int = 500, realtime_priority: int = 0,
                  on_action: Callable[[dict[str, Any]], None] = lambda action: None) -> None:
         """`on_action` is called on the thread `fleet-answers` with what a handler wants done; `ops` says how the process logs.
-        `realtime_priority`: SCHED_FIFO for the process, and one below for its workers; 0: none."""
+        `realtime_priority`: SCHED_FIFO for the process, and one below for its workers; 0: none, as beside a desk."""
         self._on_action = on_action
         self._answers: dict[int, tuple[threading.Event, list[Any]]] = {}
         self._asked = 0

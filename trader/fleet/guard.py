@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Protocol
 from trader.errors import ConfigError, ControlError, RoleFailed, TraderError
 from trader.fleet.child import FleetChild
 from trader.runtime.clock import Clock
-from trader.runtime.process import one_below
 from trader.runtime.role import name_native_thread
 from trader.settings import Settings
 
@@ -176,4 +175,9 @@ def fleet_of(settings: Settings, clock: Clock, on_given_up: Callable[[TraderErro
 def _child(settings: Settings, on_action: OnAction) -> FleetChild:
     return FleetChild(settings.fleet, settings.feeds, ws_url=settings.polymarket.ws_url, gamma_url=settings.polymarket.gamma_url,
                       ops=settings.ops, switch_interval_us=settings.runtime.switch_interval_us,
-                      realtime_priority=one_below(settings.runtime.realtime_priority), on_action=on_action)
+                      realtime_priority=_priority(settings), on_action=on_action)
+
+
+def _priority(settings: Settings) -> int:
+    """None beside a desk, whose other threads have none either and may hold its interpreter: they must not wait for a worker."""
+    return settings.runtime.realtime_priority if settings.fleet.alone else 0

@@ -29,7 +29,6 @@ from trader.fleet.worker_pipe import READ_BYTES, Pipe
 from trader.fleet.worker_process import DUMP_SIGNAL
 from trader.runtime.clock import Clock, SystemClock
 from trader.runtime.latency import LatencyWindow
-from trader.runtime.process import step_back
 from trader.runtime.role import name_native_thread
 from trader.venues.polymarket.market_stream import PolymarketMarketStream
 
@@ -193,12 +192,12 @@ def end_alone(end: socket.socket, within_s: float, leave: Callable[[int], object
 
 def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)            # a line to the terminal must not stop it
     faulthandler.register(DUMP_SIGNAL)           # also while a handler holds the interpreter
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-8s %(processName)s %(message)s")
     end = socket.socket(fileno=int(argv[0]))
     number, factory, heartbeat_ns = int(argv[1]), argv[2], int(argv[3])
     name_native_thread(f"fl-worker-{number}")
-    step_back()                                  # a handler must not hold up the frames
     gc.set_threshold(100_000, 50, 100)           # hardly a cycle is made here, and a collection walks over every book
     threading.Thread(target=end_alone, args=(end.dup(), ALONE_S, os._exit), name="fl-alone", daemon=True).start()
     pipe = Pipe(end)

@@ -16,6 +16,7 @@ from trader.errors import ConfigError, RoleFailed, TraderError
 from trader.fleet.parcels import Unpacker
 from trader.fleet.settings import FleetSettings
 from trader.runtime.clock import Clock
+from trader.runtime.process import one_below
 
 log = logging.getLogger(__name__)
 
@@ -114,8 +115,9 @@ def launcher(settings: FleetSettings) -> Launch:
     def launch(number: int, theirs: socket.socket) -> WorkerProcess:
         command: Sequence[str] = (sys.executable, "-m", "trader.fleet.worker", str(theirs.fileno()), str(number),
                                   settings.handler_factory, str(int(settings.heartbeat_s * 1e9)))
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
-                                process_group=0)
+        with one_below():                            # a handler must not hold up the frames of others
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
+                                    process_group=0)
     return launch
 
 

@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -161,18 +161,21 @@ def prioritise_process(priority: int) -> None:
         log.info("process: %s", said)
 
 
-def step_back() -> None:
-    """The calling process lets its parent, whose real-time priority it has inherited, go first. Where that is refused they stay level."""
-    if sys.platform != "linux":
+@contextlib.contextmanager
+def one_below() -> Iterator[None]:
+    """A process that is started inside gets one real-time priority less than the calling thread has, or none where that was the least;
+    from its first instruction on, since it inherits it. Where the system refuses they stay level."""
+    if sys.platform != "linux" or not (priority := os.sched_getparam(0).sched_priority):
+        yield
         return
+    policy = os.sched_getscheduler(0)
     with contextlib.suppress(OSError):
-        if priority := os.sched_getparam(0).sched_priority:
-            os.sched_setparam(0, os.sched_param(one_below(priority)))
-
-
-def one_below(priority: int) -> int:
-    """Of two real-time priorities the lesser. 1 is the least there is, and 0 is none."""
-    return max(priority - 1, min(priority, 1))
+        os.sched_setscheduler(0, policy if priority > 1 else os.SCHED_OTHER, os.sched_param(priority - 1))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, policy, os.sched_param(priority))
 
 
 def _pin(hot: Mapping[str, int], text: str) -> str:

@@ -26,8 +26,8 @@ class RuntimeSettings:
     cpus: str = setting("", "Cores for the threads between a price and an order, as 2,3 or 2-5. Empty: wherever the kernel puts them. "
                         "Worth it where nothing else runs on these cores.")
     realtime_priority: int = setting(0, "SCHED_FIFO priority of the same threads; 0: none. They are then never put aside for an ordinary "
-                                     "process. A fleet has one below, its workers two. Needs CAP_SYS_NICE or an rtprio limit, and a "
-                                     "core to spare.", low=0, high=50)
+                                     "process. A fleet that runs alone has it too, its workers one below. Needs CAP_SYS_NICE or an "
+                                     "rtprio limit, and a core to spare.", low=0, high=50)
 
 
 def cores_of(text: str) -> frozenset[int]:

@@ -31,7 +31,7 @@ class StockComparison:
         try:
             self._said = tempfile.TemporaryFile()    # noqa: SIM115 - as long as we are; a pipe would have one reader
             self._process = subprocess.Popen([python or "", "-m", *module_and_arguments], stdin=subprocess.DEVNULL,
-                                             stdout=self._said, stderr=self._said, process_group=0)
+                                             stdout=self._said, stderr=self._said, start_new_session=True)
         except OSError as why:                       # no Python, no room for a process or a file
             self._hindrance = f"{_NAME} could not begin: {why}"
 
