@@ -4,8 +4,8 @@
     .venv/bin/python tools/bench/reactions.py [--seconds 120]
 
 Both run on one machine, so their wall clocks are one, and in one session, or Linux would weigh the two against each other. The audit has
-milliseconds: what it shows as 3 ms took 2 to 4. No sample is left out: what was not answered is counted as `missed`, what cannot be judged as
-`not_judged` with the reason in its row's `what`.
+milliseconds: what it shows as 3 ms took 2 to 4. No sample is left out: what was not answered is counted as `missed`, what cannot be judged
+as `not_judged` with the reason in its row's `what`.
 The desk has no limits to speak of, no skew and small quotes, so that it always wants one on each side and is often filled in full.
 """
 
