@@ -36,8 +36,10 @@ def test_two_traders_of_one_process_have_a_status_server_each(tmp_path: Path) ->
         taken = httpx.URL(one.stats()["status_url"]).port or 0
         with desk(tmp_path / "two", taken) as two:
             until(two, lambda: two.stats()["status_url"] is not None, "an address of the second")
-            pids = [httpx.get(f"{trader.stats()['status_url']}stats").json()["journal"]["file"] for trader in (one, two)]
-            assert len(set(pids)) == 2
+            for trader in (one, two):
+                    until(trader, lambda trader=trader: trader.stats()["journal"]["file"], "a journal")
+                files = [httpx.get(f"{trader.stats()['status_url']}stats").json()["journal"]["file"] for trader in (one, two)]
+            assert len(set(files)) == 2
 
 
 def test_a_trader_without_a_status_server_has_neither_address_nor_threads_of_it(tmp_path: Path) -> None:
