@@ -37,8 +37,8 @@ def test_two_traders_of_one_process_have_a_status_server_each(tmp_path: Path) ->
         with desk(tmp_path / "two", taken) as two:
             until(two, lambda: two.stats()["status_url"] is not None, "an address of the second")
             for trader in (one, two):
-                    until(trader, lambda trader=trader: trader.stats()["journal"]["file"], "a journal")
-                files = [httpx.get(f"{trader.stats()['status_url']}stats").json()["journal"]["file"] for trader in (one, two)]
+                until(trader, lambda trader=trader: trader.stats()["journal"]["file"] != "", "a journal")
+            files = [httpx.get(f"{trader.stats()['status_url']}stats").json()["journal"]["file"] for trader in (one, two)]
             assert len(set(files)) == 2
 
 
