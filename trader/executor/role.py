@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 PARK_NS = 20_000_000             # guards are looked at fifty times a second even when no letter comes
 LETTERS_A_CYCLE = 64             # then due deadlines have their turn
 REPORT_EVERY_NS = 200_000_000
-GIVE_WAY_S = 0.001               # after a STOP or a cancel-all: the gateway needs the interpreter more than the letters that wait
+GIVE_WAY_S = 0.002               # after a STOP or a cancel-all: the gateway needs the interpreter more than the letters that wait
 _REFUSED_HELP = ("Check on the venue's own page that the API key still exists and the account may trade, that this country is not "
                  "blocked, and the machine's clock.")
 
