@@ -88,6 +88,16 @@ def test_beside_a_desk_both_work_and_the_desk_survives_the_fleets_death(start_ru
     assert gone(tree)
 
 
+@pytest.mark.parametrize(("text", "wanted"), [(ALONE, {3, 2}), (BESIDE, {0})], ids=["alone", "beside a desk"])
+def test_a_fleet_has_real_time_priority_when_it_is_alone_and_never_beside_a_desk(start_run, text, wanted):
+    run = start_run(text, "--set", "runtime.realtime_priority=3")
+    run.wait_until(watches, 30, "markets are watched")
+    fleet = [pid for pid in tree_of(run.pid) if "trader.fleet" in Path(f"/proc/{pid}/cmdline").read_text()]
+    found = {os.sched_getparam(pid).sched_priority for pid in fleet}
+    assert run.interrupt()[0] == 0
+    assert len(fleet) == 3 and found == ({0} if "CAP_SYS_NICE" in run.log else wanted)
+
+
 @pytest.mark.parametrize("text", [ALONE, BESIDE], ids=["alone", "beside a desk"])
 def test_a_killed_parent_leaves_no_process(start_run, text):
     run = start_run(text)
